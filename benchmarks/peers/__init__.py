@@ -1,0 +1,1 @@
+"""Compare dsv3 with other search libraries."""

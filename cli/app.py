@@ -1,0 +1,57 @@
+"""The command `dsv3`: its commands by name, and how an error is shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import Dsv3Error
+from . import catalogue, indexing, model, searching, serving
+from . import eval as evaluating
+
+app = typer.Typer(
+    name="dsv3",
+    help="Product search for shops: index a catalogue, search it, measure how good it is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("index")(indexing.index)
+app.command("search")(searching.search)
+app.command("serve")(serving.serve)
+app.command("info")(catalogue.info)
+app.command("delete")(catalogue.delete)
+app.add_typer(evaluating.app, name="eval")
+app.add_typer(model.app, name="model")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dsv3 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and a non-zero exit."""
+    try:
+        app()
+    except Dsv3Error as error:
+        typer.echo(f"dsv3: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("dsv3: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)

@@ -1,0 +1,45 @@
+"""`dsv3 info` and `dsv3 delete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    shop: Annotated[Path, typer.Argument(help="The shop's folder.")] = Path("shop.dsv3"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every file and compare its checksum.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Show what a shop holds, and whether it is in order."""
+    from ..indexer.inspect import inspect_shop
+
+    found = inspect_shop(shop, check=check)
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(found).decode())
+    else:
+        from .console import console
+        from .render import show_info
+
+        show_info(console(), found)
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+def delete(
+    shop: Annotated[Path, typer.Argument(help="The shop's folder.")],
+    product_ids: Annotated[list[str], typer.Argument(help="Ids of the products to delete.")],
+) -> None:
+    """Delete products from a shop."""
+    from ..retriever.retriever import ECommRetriever
+
+    with ECommRetriever.open(shop) as retriever:
+        deleted = retriever.delete(product_ids)
+    missing = len(set(product_ids)) - deleted
+    typer.echo(f"deleted {deleted} products" + (f"; {missing} were not there" if missing else ""))

@@ -1,0 +1,94 @@
+"""Where output goes: a terminal gets tables and progress, a pipe gets plain lines."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..indexer.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+STAGES = {
+    "read": ("Reading", "bytes"),
+    "encode": ("Encoding", "products"),
+    "vectors": ("Vectors", "products"),
+    "write": ("Writing", ""),
+    "keywords": ("Keywords", "products"),
+    "facts": ("Facts", "products"),
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal; a pipe gets 120 columns."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    if made.is_terminal or "COLUMNS" in os.environ:
+        return made
+    return Console(stderr=stderr, highlight=False, width=120)
+
+
+class _Bars:
+    """Show a bar for each stage: done, rate, time left."""
+
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        """Begin a bar."""
+        name, unit = STAGES[stage]
+        self._task = self._bars.add_task(name, total=total, unit=unit, rate="")
+        self._begin = time.monotonic()
+
+    def advance(self, done: int = 1) -> None:
+        """Move the bar on."""
+        if self._task is None:
+            return
+        self._bars.advance(self._task, done)
+        task = self._bars.tasks[self._task]
+        elapsed = time.monotonic() - self._begin
+        if elapsed > 0:
+            self._bars.update(self._task, rate=f"{task.completed / elapsed:,.0f}/s")
+
+    def finish(self) -> None:
+        """Fill the bar."""
+        if self._task is not None:
+            task = self._bars.tasks[self._task]
+            total = task.total or task.completed or 1
+            self._bars.update(self._task, total=total, completed=total)
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Progress]:
+    """Give a progress that is shown on a terminal, and silent elsewhere."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    screen = console(stderr=True)
+    if quiet or not screen.is_terminal:
+        yield Silent()
+        return
+    with Bars(
+        TextColumn("{task.description:<9}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]} {task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=screen,
+    ) as bars:
+        yield _Bars(bars)

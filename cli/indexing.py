@@ -1,0 +1,157 @@
+"""`dsv3 index`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..indexer.index import Indexed
+    from ..indexer.sources.fields import FieldMap
+
+
+class Unit(StrEnum):
+    """Say what a price counts."""
+
+    units = "units"
+    cents = "cents"
+
+
+def index(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files (.jsonl .json .csv .tsv .parquet, each also .gz), tables "
+            "(sqlite:///shop.db#products), or - for standard input. None: finish or rebuild "
+            "from the catalogue.",
+            show_default=False,
+        ),
+    ] = None,
+    into: Annotated[Path, typer.Option(help="The shop's folder.")] = Path("shop.dsv3"),
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Our field = theirs, as in title=product_name."),
+    ] = None,
+    price_unit: Annotated[Unit, typer.Option(help="What a price without a unit counts.")] = (
+        Unit.units
+    ),
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Delete products that are no longer in the sources.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="default, a model's folder or its hub name.")
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(help="The text that is encoded, as in '{title}. {brand}. {description}'."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--index", help="auto, or a FAISS factory string.")
+    ] = None,
+    dim: Annotated[
+        int | None, typer.Option(help="Keep this many leading dimensions of each vector.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of stemming: english, german, chinese, none …")
+    ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option(help="Keep the catalogue at this URL, as in postgresql+psycopg://host/db."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that encode; one for each core if not given.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one summary object.")] = False,
+) -> None:
+    """Read products into a shop and make it searchable; run it again to take in changes."""
+    from ..indexer.index import index_shop
+    from ..indexer.ingest import Reading
+    from .console import console, shown_progress
+
+    reading = None
+    if sources:
+        reading = Reading(sources, _pairs(fields or []), price_unit.value, strict, sync)
+    screen = console(stderr=True)
+
+    def show_fields(source: str, recognised: FieldMap) -> None:
+        if not json:
+            from .render import fields_table
+
+            screen.print(fields_table(source, recognised))
+
+    with shown_progress(quiet=json) as progress:
+        done = index_shop(
+            into,
+            reading,
+            changes={
+                "encoder": encoder,
+                "template": template,
+                "index": kind,
+                "dim": dim,
+                "language": language,
+            },
+            catalog_url=catalog,
+            workers=workers,
+            rebuild=rebuild,
+            progress=progress,
+            on_recognised=show_fields,
+        )
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(summary(done, into)).decode())
+    else:
+        from .render import index_summary
+
+        index_summary(console(), summary(done, into))
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for pair in given:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise InputError(f"--map {pair!r}: write our field, '=' and theirs, as in title=name")
+        pairs[ours] = theirs
+    return pairs
+
+
+def summary(done: Indexed, shop: Path) -> dict[str, Any]:
+    """Return what an index run did as one object."""
+    found: dict[str, Any] = {
+        "shop": str(shop),
+        "products": done.products,
+        "seconds": round(done.seconds, 3),
+    }
+    if done.ingested is not None:
+        ingested = done.ingested
+        found["records"] = {
+            "read": ingested.read,
+            "added": ingested.added,
+            "changed": ingested.changed,
+            "unchanged": ingested.unchanged,
+            "deleted": ingested.deleted,
+            "duplicate_ids": ingested.duplicates,
+            "rejected": dict(ingested.rejected),
+            "skipped": dict(ingested.skipped),
+        }
+    if done.built is not None:
+        built = done.built
+        found["generation"] = built.manifest.number
+        found["index"] = built.manifest.index
+        found["texts"] = {
+            "encoded": built.encoding.encoded,
+            "reused": built.encoding.reused,
+            "cut": built.manifest.texts_cut,
+            "max_tokens": built.manifest.encoder["max_tokens"],
+        }
+    return found

@@ -1,0 +1,53 @@
+"""`dsv3 model export`: compile an encoder so that it runs fast and without torch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class PrecisionChoice(StrEnum):
+    """Name the precisions, so that typer lists and checks them."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    int8 = "int8"
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Encoder: a folder, a hub name, or 'default'.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="Of the arithmetic; int8 changes the vectors a little.")
+    ] = PrecisionChoice.fp32,
+    texts: Annotated[
+        Path | None,
+        typer.Option(help="Typical product texts, one a line, for int8 and for the check."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="Compare the vectors with the original's, run by torch.")
+    ] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Compile an encoder: the folder written is an encoder's name from then on."""
+    from ..encoder.export import export_encoder
+    from ..encoder.text import read_lines
+
+    made = export_encoder(
+        name,
+        out,
+        precision=precision.value,
+        texts=read_lines(texts) if texts else (),
+        verify=check,
+    )
+    size = sum(made.sizes.values())
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps({"folder": str(out), "bytes": size, **made.to_json()}).decode())
+        return
+    checked = f"; cosine to the original at least {made.least_cosine:.5f}" if check else ""
+    typer.echo(f"{out}: {made.precision}, {size / 1e6:.0f} MB{checked}")

@@ -1,0 +1,165 @@
+"""Turn results and summaries into what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.table import Table
+from rich.text import Text
+
+from ..retriever.results import Hit, Results
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..indexer.sources.fields import FieldMap
+
+
+def hit_lines(results: Results) -> Iterator[str]:
+    """Yield a JSON object for each hit."""
+    for hit in results.hits:
+        product = asdict(hit.product)
+        line = {"rank": hit.rank, "score": hit.score, **product}
+        if hit.explanation is not None:
+            line["explanation"] = asdict(hit.explanation)
+        yield orjson.dumps(line).decode()
+
+
+def show_results(
+    console: Console, query: str, results: Results, *, offset: int, explain: bool
+) -> None:
+    """Print a page of hits as a table, then facets and explanations."""
+    if not results.hits:
+        console.print(
+            "No products match." if not offset else f"No more than {results.total:,} products."
+        )
+    else:
+        console.print(_hits_table(results, explain=explain))
+        last = results.hits[-1].rank
+        console.print(
+            f"{results.hits[0].rank:,}-{last:,} of {results.total:,} products, "
+            f"{results.took['total']:.0f} ms",
+            style="dim",
+        )
+    for name, values in results.facets.items():
+        table = Table(title=name, title_justify="left", box=None, show_header=False)
+        for value in values:
+            table.add_row(Text(value.value), f"{value.count:,}")
+        console.print(table)
+    for what, text in results.plan.items():
+        console.print(Text(f"{what}: {text}", style="dim"))
+
+
+def _hits_table(results: Results, *, explain: bool) -> Table:
+    table = Table(box=None, pad_edge=False, expand=False)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("Title", ratio=1, no_wrap=not explain, overflow="ellipsis")
+    table.add_column("Brand", no_wrap=True, overflow="ellipsis", max_width=20)
+    table.add_column("Price", justify="right", no_wrap=True)
+    table.add_column("Score", justify="right", style="dim")
+    if explain:
+        table.add_column("Lanes", no_wrap=True, style="dim")
+    for hit in results.hits:
+        product = hit.product
+        row: list[str | Text] = [
+            str(hit.rank),
+            Text(product.title),
+            Text(product.brand or ""),
+            _price(product.price, product.currency),
+            f"{hit.score:.3f}",
+        ]
+        table.add_row(*row, *([_lanes(hit)] if explain else []))
+    return table
+
+
+def _price(price: float | None, currency: str | None) -> str:
+    if price is None:
+        return ""
+    return f"{price:,.2f} {currency}" if currency else f"{price:,.2f}"
+
+
+def _lanes(hit: Hit) -> str:
+    if hit.explanation is None:
+        return ""
+    parts = ["exact code"] if hit.explanation.exact_code else []
+    for name, lane in hit.explanation.lanes.items():
+        rank = f"#{lane.rank}" if lane.rank else "-"
+        parts.append(f"{name} {rank} {lane.score:.3f}")
+    return "\n".join(parts)
+
+
+def fields_table(source: str, recognised: FieldMap) -> Table:
+    """Return what a source's fields were recognised as."""
+    table = Table(title=f"Fields of {source}", title_justify="left", box=None)
+    for heading in ("Ours", "Theirs", "How", "For example"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=48)
+    for row in recognised.describe():
+        table.add_row(row.field, Text(row.column), row.how, Text(row.sample))
+    return table
+
+
+def index_summary(console: Console, done: Mapping[str, Any]) -> None:
+    """Print what an index run did, a line for each thing worth knowing."""
+    records = done.get("records")
+    if records:
+        console.print(
+            f"Records: {records['read']:,} read, {records['added']:,} added, "
+            f"{records['changed']:,} changed, {records['unchanged']:,} unchanged, "
+            f"{records['deleted']:,} deleted"
+        )
+        if records["duplicate_ids"]:
+            console.print(f"Duplicate ids: {records['duplicate_ids']:,}; the last one was taken")
+        for what, count in records["skipped"].items():
+            console.print(f"Passed over: {count:,} {what}")
+        if records["rejected"]:
+            console.print(f"Set aside in {done['shop']}/rejected.jsonl:", style="yellow")
+            for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
+                console.print(Text(f"  {count:,} x {reason}"))
+    if "generation" not in done:
+        console.print("Nothing changed: the shop is up to date.")
+    else:
+        texts = done["texts"]
+        console.print(
+            f"Texts: {texts['encoded']:,} encoded, {texts['reused']:,} taken from the cache, "
+            f"{texts['cut']:,} in all longer than {texts['max_tokens']} tokens and cut there"
+        )
+    console.print(
+        Text(f"{done['shop']}: {done['products']:,} products in {done['seconds']:.1f} s"),
+        style="bold",
+    )
+
+
+def show_info(console: Console, found: Mapping[str, Any]) -> None:
+    """Print what is known of a shop."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    generation = found["generation"] or {}
+    encoder = generation.get("encoder", {})
+    rows = {
+        "Shop": found["shop"],
+        "Products": f"{found['products']:,}",
+        "Catalogue": found["catalog"],
+        "Last change": f"number {found['last_change']:,}",
+        "Generation": f"{generation['number']}, made {generation['created']}"
+        if generation
+        else "none",
+        "Index": generation.get("index", ""),
+        "Encoder": f"{encoder['name']}: {encoder['dim']} dimensions, {encoder['similarity']}"
+        if encoder
+        else found["settings"]["encoder"],
+        "Template": found["settings"]["template"],
+        "Texts cut": f"{generation.get('texts_cut', 0):,}",
+        "Language": found["settings"]["language"],
+        "Dense weight": f"{found['settings']['dense_weight']:g}",
+        "On disk": f"{found['bytes'] / 1e6:,.1f} MB",
+        "Health": "good" if not found["problems"] else "",
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(str(value)))
+    console.print(table)
+    for problem in found["problems"]:
+        console.print(Text(problem, style="red"))

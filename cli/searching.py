@@ -1,0 +1,74 @@
+"""`dsv3 search`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Lanes(StrEnum):
+    """Name the lanes to search."""
+
+    hybrid = "hybrid"
+    dense = "dense"
+    lexical = "lexical"
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What a shopper would type; '' lists all.")],
+    shop: Annotated[Path, typer.Option("--in", help="The shop's folder.")] = Path("shop.dsv3"),
+    k: Annotated[int, typer.Option("-k", help="Hits a page.")] = 10,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Condition, as in \"price < 30 and brand in ('HP', 'Dell')\"."),
+    ] = None,
+    mode: Annotated[Lanes, typer.Option(help="Lanes to search.")] = Lanes.hybrid,
+    facet: Annotated[list[str] | None, typer.Option(help="Count the values of a field.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Order by a field, as in price:asc.")] = None,
+    offset: Annotated[int, typer.Option(help="Hits to pass over.")] = 0,
+    prefix: Annotated[
+        bool, typer.Option("--prefix", help="The last word may be unfinished.")
+    ] = False,
+    dense_weight: Annotated[
+        float | None,
+        typer.Option(help="Share of the nearest-neighbour lane, 0 to 1, instead of the shop's."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why each product stands where it does.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one object a hit and line.")] = False,
+) -> None:
+    """Search a shop."""
+    from dataclasses import replace
+
+    from ..retriever.retriever import ECommRetriever
+
+    with ECommRetriever.open(shop) as retriever:
+        ranking = retriever.settings.ranking
+        if dense_weight is not None:
+            ranking = replace(ranking, dense_weight=dense_weight)
+        results = retriever.retrieve(
+            query,
+            k,
+            where,
+            offset=offset,
+            mode=mode.value,
+            facets=facet or [],
+            sort=sort,
+            prefix=prefix,
+            explain=explain,
+            ranking=ranking,
+        )
+    if json:
+        from .render import hit_lines
+
+        for line in hit_lines(results):
+            typer.echo(line)
+    else:
+        from .console import console
+        from .render import show_results
+
+        show_results(console(), query, results, offset=offset, explain=explain)

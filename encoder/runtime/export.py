@@ -1,0 +1,179 @@
+"""Compile an encoder's folder into one that OpenVINO runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import EncoderError, InputError
+from ..base import FloatArray
+from ..folders import fingerprint_folder
+from ..names import PRECISIONS, Precision
+from .architecture import Architecture, Unsupported, read_architecture
+from .manifest import (
+    GRAPH,
+    GRAPH_WEIGHTS,
+    MANIFEST,
+    TOKENIZER,
+    Manifest,
+    compiled_fingerprint,
+    is_compiled,
+)
+from .typical_texts import TYPICAL_TEXTS
+
+# fp32 and bf16 must give the original's vectors; int8 must stay near enough to be of use,
+# and how much retrieval it costs is for judgments to say.
+_LEAST_COSINE: dict[Precision, float] = {"fp32": 0.9999, "bf16": 0.9995, "int8": 0.9}
+
+
+def export_folder(
+    folder: Path,
+    out: Path,
+    *,
+    precision: Precision = "fp32",
+    texts: Sequence[str] = (),
+    verify: bool = True,
+) -> Manifest:
+    """Compile a sentence-transformers or V3 folder; `out` appears whole or not at all.
+
+    Args:
+        folder: what to compile; it needs model.safetensors and tokenizer.json.
+        out: folder to write; an earlier export there is replaced.
+        precision: int8 rounds weights, and inputs to the ranges seen on `texts`.
+        texts: typical documents; some product texts of our own where none are given.
+        verify: compare with the original, run by torch, on `texts`.
+
+    Raises:
+        Unsupported: the model is of a kind that cannot be compiled.
+        EncoderError: the compiled encoder's vectors are not the original's.
+        InputError: an unknown precision, or `out` holds something else.
+
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
+    if out.exists() and not is_compiled(out) and any(out.iterdir()):
+        raise InputError(f"{out} holds something else than a compiled encoder; name a new folder")
+    architecture = read_architecture(folder)
+    if not (folder / TOKENIZER).is_file():
+        raise Unsupported(f"{folder}: without a tokenizer.json it cannot be compiled")
+    samples = list(texts) or list(TYPICAL_TEXTS)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        _write_graph(folder, architecture, made, precision, samples)
+        manifest = _describe(folder, architecture, made, precision, samples, verify=verify)
+        _publish(made, out)
+    return manifest
+
+
+def source_fingerprint(folder: Path, architecture: Architecture) -> str:
+    """Return the fingerprint that the folder has when torch runs it."""
+    return fingerprint_folder(
+        folder, {"max_tokens": architecture.max_tokens, "similarity": architecture.similarity}
+    )
+
+
+def _write_graph(
+    folder: Path,
+    architecture: Architecture,
+    made: Path,
+    precision: Precision,
+    samples: Sequence[str],
+) -> None:
+    from openvino import save_model
+
+    from .graph import build_graph
+    from .linear import LinearLayers
+    from .ranges import find_ranges
+    from .tokens import TextTokenizer
+    from .weights import read_weights
+
+    shutil.copyfile(folder / TOKENIZER, made / TOKENIZER)
+    weights = read_weights(folder, architecture)
+    linears = LinearLayers()
+    if precision == "int8":
+        tokenizer = TextTokenizer(
+            made / TOKENIZER, max_tokens=architecture.max_tokens, lowercase=architecture.lowercase
+        )
+        tokens = tokenizer.cut(samples, architecture.document_prompt)
+        linears = LinearLayers(find_ranges(architecture, weights, tokens))
+    graph = build_graph(architecture, weights, linears)
+    save_model(graph, made / GRAPH, compress_to_fp16=False)
+
+
+def _describe(
+    folder: Path,
+    architecture: Architecture,
+    made: Path,
+    precision: Precision,
+    samples: Sequence[str],
+    *,
+    verify: bool,
+) -> Manifest:
+    """Write the manifest, with the cosines to the original's vectors where they were asked for."""
+    source = source_fingerprint(folder, architecture)
+    manifest = Manifest(
+        precision=precision,
+        architecture=architecture,
+        fingerprint=compiled_fingerprint(source, precision, made / GRAPH_WEIGHTS),
+        source=source,
+        least_cosine=1.0,
+        mean_cosine=1.0,
+        sizes={file: (made / file).stat().st_size for file in (GRAPH, GRAPH_WEIGHTS, TOKENIZER)},
+    )
+    _write_manifest(made, manifest)
+    if not verify:
+        return manifest
+    cosines = _cosines(folder, made, samples)
+    found = float(cosines.min())
+    if found < _LEAST_COSINE[precision]:
+        raise EncoderError(
+            f"{folder}: compiled to {precision}, the vectors differ from the original's (cosine "
+            f"{found:.5f}, at least {_LEAST_COSINE[precision]} is required); "
+            "use another precision or the runtime torch"
+        )
+    manifest = replace(manifest, least_cosine=found, mean_cosine=float(cosines.mean()))
+    _write_manifest(made, manifest)
+    return manifest
+
+
+def _cosines(folder: Path, made: Path, samples: Sequence[str]) -> FloatArray:
+    """Compare with the original, as queries and as documents; returns (2n,)."""
+    from ..sentence_transformer import SentenceTransformerEncoder
+    from .encoder import CompiledEncoder
+
+    original = SentenceTransformerEncoder(folder)
+    compiled = CompiledEncoder(made)
+    pairs = [
+        (original.encode_queries(samples), compiled.encode_queries(samples)),
+        (original.encode_documents(samples), compiled.encode_documents(samples)),
+    ]
+    return np.concatenate(
+        [
+            (one * other).sum(axis=1)
+            / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
+            for one, other in pairs
+        ]
+    )
+
+
+def _write_manifest(made: Path, manifest: Manifest) -> None:
+    (made / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=2), encoding="utf-8")
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Put the finished folder in its place; whoever was first of two processes stays."""
+    for path in made.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    if out.exists():
+        out.replace(made.with_name("old"))
+    made.replace(out)

@@ -1,0 +1,121 @@
+"""Build an encoder's computation as an OpenVINO graph, straight from the weights.
+
+Inputs: `ids` (batch, length) int32, padded on the right; `lengths` (batch,) int32; and, for a
+model with experts, `task` () int32, 0 for queries and 1 for documents. Output: (batch, hidden).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from openvino import Model, Output, Type
+from openvino import opset15 as ops
+
+from .architecture import Architecture
+from .linear import LinearLayers
+from .mixture import mix
+from .weights import FeedForward, Layer, Mixture, Norm, Weights
+
+# What the graph's nodes are is known to OpenVINO alone.
+Node = Any
+
+
+def build_graph(architecture: Architecture, weights: Weights, linears: LinearLayers) -> Model:
+    """Return the graph; `linears` decides the precision of each matrix product."""
+    ids = ops.parameter([-1, -1], Type.i32, name="ids")
+    lengths = ops.parameter([-1], Type.i32, name="lengths")
+    inputs = [ids, lengths]
+    task = None
+    if architecture.experts is not None:
+        task = ops.parameter([], Type.i32, name="task")
+        inputs.append(task)
+    length = ops.gather(ops.shape_of(ids, "i32"), _int(1), _int(0))
+    places = ops.range(_int(0), length, _int(1), "i32")  # (length,)
+    seen = ops.less(ops.unsqueeze(places, _int(0)), ops.unsqueeze(lengths, _int(1)))
+
+    x = _embed(ids, places, weights, architecture.epsilon)
+    mask = ops.unsqueeze(seen, _ints([1, 2]))  # (batch, 1, 1, length)
+    for number, layer in enumerate(weights.layers):
+        x = _layer(x, mask, task, layer, f"layer {number}", architecture, linears)
+    vectors = _pool(x, seen, architecture)
+    for parameter in inputs:
+        parameter.output(0).tensor.set_names({parameter.get_friendly_name()})
+    outputs: list[Output] = [vectors.output(0), *linears.watched]
+    vectors.output(0).tensor.set_names({"vectors"})
+    return Model(outputs, inputs, "encoder")
+
+
+def _embed(ids: Node, places: Node, weights: Weights, epsilon: float) -> Node:
+    words = ops.gather(ops.constant(weights.words), ids, _int(0))  # (batch, length, hidden)
+    positions = ops.gather(ops.constant(weights.positions), places, _int(0))  # (length, hidden)
+    return normalised(ops.add(words, positions), weights.norm, epsilon)
+
+
+def _layer(
+    x: Node,  # (batch, length, hidden)
+    mask: Node,
+    task: Node | None,
+    layer: Layer,
+    name: str,
+    architecture: Architecture,
+    linears: LinearLayers,
+) -> Node:
+    attended = _attend(x, mask, layer, name, architecture, linears)
+    x = normalised(ops.add(attended, x), layer.attention_norm, architecture.epsilon)
+    if isinstance(layer.feed_forward, Mixture):
+        y = mix(x, task, layer.feed_forward, f"{name} mixture", architecture, linears)
+    else:
+        y = feed(x, layer.feed_forward, name, linears)
+    return normalised(ops.add(y, x), layer.feed_forward_norm, architecture.epsilon)
+
+
+def _attend(
+    x: Node, mask: Node, layer: Layer, name: str, architecture: Architecture, linears: LinearLayers
+) -> Node:
+    heads, size = architecture.heads, architecture.hidden // architecture.heads
+    qkv = linears.apply(x, layer.query_key_value, f"{name} query_key_value")
+    split = ops.transpose(
+        ops.reshape(qkv, _ints([0, 0, 3, heads, size]), special_zero=True), _ints([2, 0, 3, 1, 4])
+    )
+    q, k, v = (ops.gather(split, _int(part), _int(0)) for part in range(3))
+    seen = ops.scaled_dot_product_attention(q, k, v, mask)  # (batch, heads, length, size)
+    seen = ops.reshape(
+        ops.transpose(seen, _ints([0, 2, 1, 3])),
+        _ints([0, 0, architecture.hidden]),
+        special_zero=True,
+    )
+    return linears.apply(seen, layer.output, f"{name} attention_output")
+
+
+def feed(x: Node, weights: FeedForward, name: str, linears: LinearLayers) -> Node:
+    """Widen, activate, narrow."""
+    wide = ops.gelu(linears.apply(x, weights.up, f"{name} up"), "ERF")
+    return linears.apply(wide, weights.down, f"{name} down")
+
+
+def normalised(x: Node, norm: Norm, epsilon: float) -> Node:
+    """Normalise over the last axis (Ba et al., "Layer Normalization", 2016)."""
+    centred = ops.mvn(x, _ints([-1]), True, epsilon, "INSIDE_SQRT")
+    return ops.add(ops.multiply(centred, ops.constant(norm.gain)), ops.constant(norm.shift))
+
+
+def _pool(x: Node, seen: Node, architecture: Architecture) -> Node:
+    if architecture.pooling == "cls":
+        pooled = ops.gather(x, _int(0), _int(1))
+    else:
+        share = ops.unsqueeze(ops.convert(seen, "f32"), _int(2))  # (batch, length, 1)
+        total = ops.reduce_sum(ops.multiply(x, share), _int(1))
+        pooled = ops.divide(total, ops.reduce_sum(share, _int(1)))
+    if architecture.normalize:
+        return ops.normalize_l2(pooled, _ints([1]), 1e-12, "max")
+    return pooled
+
+
+def _int(value: int) -> Node:
+    return ops.constant(np.array(value, dtype=np.int32))
+
+
+def _ints(values: Sequence[int]) -> Node:
+    return ops.constant(np.array(values, dtype=np.int32))

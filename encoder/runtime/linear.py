@@ -1,0 +1,82 @@
+"""Matrix products of a graph: in floating point, or of 8-bit integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from openvino import Output
+from openvino import opset15 as ops
+
+from ..base import FloatArray
+from .weights import Linear
+
+_LEVELS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InputRange:
+    """Say what inputs a layer is expected to see.
+
+    Attributes:
+        low, high: ends of the range, after each channel is divided by its scale.
+        scale: (inputs,) takes size from channels that stand out and gives it to the weights.
+
+    """
+
+    low: float
+    high: float
+    scale: FloatArray
+
+
+class LinearLayers:
+    """Put linear layers into a graph, in one of three ways.
+
+    - Without `ranges`: in floating point.
+    - With `ranges` of the layers' inputs: inputs rounded to 8 bits, weights to 8 bits over each
+      output's own range. A layer that has no range stays in floating point.
+    - `watch`: in floating point, with every layer's input made an output of the graph, so that
+      ranges can be found. `watched` then holds them, `names` and `weights` their layers'.
+    """
+
+    def __init__(
+        self, ranges: Mapping[str, InputRange] | None = None, *, watch: bool = False
+    ) -> None:
+        self._ranges = ranges or {}
+        self._watch = watch
+        self.watched: list[Output] = []
+        self.names: list[str] = []
+        self.weights: list[FloatArray] = []
+
+    def apply(self, x: Any, linear: Linear, name: str) -> Any:
+        """Return the node of x W^T + b."""
+        if self._watch:
+            self.watched.append(x.output(0))
+            self.names.append(name)
+            self.weights.append(linear.weight)
+        if name in self._ranges:
+            expected = self._ranges[name]
+            x = _rounded_input(x, expected)
+            weight = _rounded_weight(linear.weight * expected.scale)
+        else:
+            weight = ops.constant(linear.weight)
+        product = ops.matmul(x, weight, False, True)
+        return ops.add(product, ops.constant(linear.bias))
+
+
+def _rounded_input(x: Any, expected: InputRange) -> Any:
+    """Divide each channel by its scale and round to 8 bits."""
+    low, high = ops.constant(np.float32(expected.low)), ops.constant(np.float32(expected.high))
+    if not np.all(expected.scale == 1):
+        x = ops.multiply(x, ops.constant(1 / expected.scale))
+    return ops.fake_quantize(x, low, high, low, high, _LEVELS)
+
+
+def _rounded_weight(weight: FloatArray) -> Any:
+    """Return weights (outputs, inputs) as 8-bit integers times a scale for each output."""
+    scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+    scale[scale == 0] = 1.0
+    whole = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
+    return ops.multiply(ops.convert(ops.constant(whole), "f32"), ops.constant(scale))

@@ -1,0 +1,69 @@
+"""A layer of experts in a graph: each expert computes the tokens sent to it, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from openvino import opset15 as ops
+
+from .architecture import Architecture
+from .weights import Mixture
+
+if TYPE_CHECKING:
+    from .linear import LinearLayers
+
+Node = Any
+
+
+def mix(
+    x: Node,  # (batch, length, hidden)
+    task: Node,  # (): 0 for queries, 1 for documents
+    mixture: Mixture,
+    name: str,
+    architecture: Architecture,
+    linears: LinearLayers,
+) -> Node:
+    """Return (batch, length, hidden): each token's weighted sum of the experts its gate chose.
+
+    The tokens of each expert are gathered, so that it is one matrix product over exactly them.
+    """
+    from .graph import feed
+
+    tokens = ops.reshape(x, _ints([-1, architecture.hidden]), special_zero=False)
+    shares = _shares(tokens, task, mixture, architecture)  # (tokens, experts)
+    if mixture.shared is not None:
+        total = feed(tokens, mixture.shared, f"{name} shared", linears)
+    else:
+        total = ops.multiply(tokens, ops.constant(np.float32(0)))
+    columns = ops.split(shares, _int(1), len(mixture.experts))
+    for number, expert in enumerate(mixture.experts):
+        share = columns.output(number)  # (tokens, 1)
+        chosen = ops.non_zero(ops.squeeze(share, _int(1)), "i32")  # (1, chosen)
+        rows = ops.squeeze(chosen, _int(0))
+        made = feed(ops.gather(tokens, rows, _int(0)), expert, f"{name} expert {number}", linears)
+        weighed = ops.multiply(made, ops.gather(share, rows, _int(0)))
+        places = ops.transpose(chosen, _ints([1, 0]))  # (chosen, 1)
+        total = ops.scatter_nd_update(total, places, weighed, "sum")
+    return ops.reshape(total, ops.shape_of(x, "i32"), special_zero=False)
+
+
+def _shares(tokens: Node, task: Node, mixture: Mixture, architecture: Architecture) -> Node:
+    """Return (tokens, experts): an expert's weight for a token, zero where it is not chosen."""
+    per_token = architecture.experts.per_token if architecture.experts else 1
+    gate = ops.gather(ops.constant(mixture.gates), task, _int(0))  # (experts, hidden)
+    bias = ops.gather(ops.constant(mixture.bias), task, _int(0))  # (experts,)
+    scores = ops.softmax(ops.matmul(tokens, gate, False, True), 1)  # (tokens, experts)
+    best = ops.topk(ops.add(scores, bias), _int(per_token), 1, "max", "value", "i32").output(1)
+    chosen = ops.gather_elements(scores, best, 1)  # (tokens, per token)
+    weights = ops.divide(chosen, ops.reduce_sum(chosen, _int(1), True))
+    nothing = ops.multiply(scores, ops.constant(np.float32(0)))
+    return ops.scatter_elements_update(nothing, best, weights, _int(1))
+
+
+def _int(value: int) -> Node:
+    return ops.constant(np.array(value, dtype=np.int32))
+
+
+def _ints(values: list[int]) -> Node:
+    return ops.constant(np.array(values, dtype=np.int32))

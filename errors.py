@@ -1,0 +1,53 @@
+"""The errors a user can meet: each says what was wrong, where, and what to do.
+
+The command line prints any of them as one line and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class Dsv3Error(Exception):
+    """Stand for everything dsv3 raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(Dsv3Error):
+    """Report input that cannot be used: a file, a record, a setting, an argument."""
+
+    exit_code = 2
+
+
+class RecordError(InputError):
+    """Report one record that was set aside; `reason` says why, in a few words."""
+
+    def __init__(self, reason: str, *, source: str = "", line: int | None = None) -> None:
+        self.reason = reason
+        self.source = source
+        self.line = line
+        where = f"{source}, line {line}: " if line is not None else f"{source}: " if source else ""
+        super().__init__(where + reason)
+
+
+class FilterError(InputError):
+    """Report a filter that cannot be understood; the message names the position."""
+
+
+class ShopError(Dsv3Error):
+    """Report a shop that is missing, empty, or does not fit what was asked of it."""
+
+
+class EncoderError(Dsv3Error):
+    """Report an encoder that cannot be found, loaded or used."""
+
+
+class MissingExtra(Dsv3Error):  # noqa: N818 - reads as the condition it names
+    """Report an optional package that is not installed, with the line that installs it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed; "
+            f"install it with: pip install 'dsv3[{extra}]'"
+        )

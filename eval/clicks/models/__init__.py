@@ -1,0 +1,1 @@
+"""Click models: generative models of what a shopper examines and clicks."""

@@ -1,0 +1,1 @@
+"""Tables and pages that tell people how good the search was."""

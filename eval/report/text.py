@@ -1,0 +1,56 @@
+"""Numbers as reports write them."""
+
+from __future__ import annotations
+
+from ..compare import Comparison, Interval
+
+
+def number(value: float) -> str:
+    """Write a measure's value."""
+    return f"{value:.3f}"
+
+
+def interval(found: Interval) -> str:
+    """Write a mean with its interval."""
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def change(found: Interval) -> str:
+    """Write a difference with its sign and interval."""
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Write a share."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def p_value(p: float) -> str:
+    """Write a p value, never as zero."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def needed(comparison: Comparison) -> str:
+    """Write how many queries would show the difference seen."""
+    return "never" if comparison.queries_needed is None else f"{comparison.queries_needed:,}"
+
+
+def sentence(comparison: Comparison) -> str:
+    """Say in one sentence what a comparison found."""
+    gap = comparison.difference
+    confidence = f"{gap.confidence:.0%}"
+    start = (
+        f"{comparison.measure} {gap.mean:+.3f} ({confidence} interval {gap.low:+.3f} to "
+        f"{gap.high:+.3f}, p {p_value(comparison.p_adjusted)})"
+    )
+    if comparison.significant:
+        return f"{comparison.system} is {comparison.verdict} than {comparison.baseline}: {start}."
+    more = (
+        f"a difference of this size would need some {needed(comparison)} queries, and "
+        f"{comparison.queries} show a difference from {comparison.detectable:.3f}"
+        if comparison.queries_needed is not None
+        else "no query differs"
+    )
+    return (
+        f"{comparison.system} against {comparison.baseline}: {comparison.verdict}: {start}; {more}."
+    )

@@ -1,0 +1,1 @@
+"""What can be evaluated: anything that ranks products for queries."""

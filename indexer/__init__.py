@@ -1,0 +1,1 @@
+"""Products in, a searchable generation out."""

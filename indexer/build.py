@@ -1,0 +1,309 @@
+"""Derive a generation from the catalogue: encode, index, mirror, publish.
+
+What did not change since the last generation is taken over from it: vectors and keyword
+entries whose text is the same, columns of rows that were not touched. A change of the encoder,
+the template, the language or the kind of index builds everything anew; texts that were ever
+encoded come from the cache even then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from ..encoder.base import Encoder, FloatArray
+from ..encoder.cache import EmbeddingCache
+from ..encoder.corpus import EncodeStats, fill_cache
+from ..encoder.truncation import truncate
+from .catalog import Catalog
+from .columns.read import Columns
+from .columns.write import write_columns
+from .generation import FORMAT, Manifest, describe_files, now
+from .ledger import Ledger, Scan
+from .lexical.analysis import Analysis
+from .lexical.index import LexicalDocument, write_lexical
+from .progress import Progress
+from .settings import Settings
+from .shop import Shop
+from .template import Template
+from .vectors.build import build_index
+from .vectors.load import load_index
+from .vectors.spec import choose_spec
+
+if TYPE_CHECKING:
+    from .vectors.base import VectorIndex
+
+RowArray = npt.NDArray[np.int64]
+
+_READ_AT_ONCE = 8192
+_MOST_TOMBSTONES = 0.2  # share of dead vectors above which an index is built anew
+_MEMORY_FOR_VECTORS = 0.5  # share of free memory an index may take
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Say what a build did."""
+
+    manifest: Manifest
+    encoding: EncodeStats
+    full: bool
+
+
+def rebuild_digest(settings: Settings, encoder: Encoder) -> str:
+    """Return a digest of all that, once changed, makes the last generation useless."""
+    kept = (settings.template, settings.language, settings.index, settings.dim)
+    return blake2b(orjson.dumps((encoder.fingerprint, *kept)), digest_size=8).hexdigest()
+
+
+def build_generation(
+    shop: Shop,
+    catalog: Catalog,
+    settings: Settings,
+    encoder: Encoder,
+    progress: Progress,
+    *,
+    workers: int | None = None,
+    rebuild: bool = False,
+) -> Built | None:
+    """Bring the shop's generation up to the catalogue; None where it already is.
+
+    Needs the shop's lock. Killed at any moment, it leaves the last generation live and every
+    vector it computed in the cache.
+
+    Args:
+        shop: where the generation goes.
+        catalog: where the products are.
+        settings: how to index.
+        encoder: what turns texts into vectors.
+        progress: told of stages.
+        workers: processes that encode; None takes one for each core.
+        rebuild: build from nothing though nothing changed.
+    """
+    digest = rebuild_digest(settings, encoder)
+    previous = None if rebuild else _Previous.open(shop, digest)
+    sequence = catalog.sequence
+    if previous is not None and previous.manifest.sequence == sequence:
+        return None
+    build = _Build(shop, catalog, settings, encoder, progress, previous, sequence)
+    return build.run(digest, workers)
+
+
+class _Previous:
+    """Hold the parts of the last generation that a build takes over."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.ledger = Ledger.read(folder)
+
+    @classmethod
+    def open(cls, shop: Shop, digest: str) -> _Previous | None:
+        folder = shop.generations.current()
+        if folder is None:
+            return None
+        manifest = Manifest.read(folder)
+        return cls(folder, manifest) if manifest.settings == digest else None
+
+
+class _Build:
+    def __init__(
+        self,
+        shop: Shop,
+        catalog: Catalog,
+        settings: Settings,
+        encoder: Encoder,
+        progress: Progress,
+        previous: _Previous | None,
+        sequence: int,
+    ) -> None:
+        self.shop = shop
+        self.catalog = catalog
+        self.settings = settings
+        self.encoder = encoder
+        self.progress = progress
+        self.previous = previous
+        self.sequence = sequence
+        self.since = previous.manifest.sequence if previous else 0
+        self.old_ledger = previous.ledger if previous else Ledger()
+        self.analysis = Analysis(settings.language)
+        self.dim = min(settings.dim or encoder.dim, encoder.dim)
+
+    def run(self, digest: str, workers: int | None) -> Built:
+        with EmbeddingCache(self.shop.embeddings) as cache:
+            changed, deleted, stats = self._encode(cache, workers)
+            ledger = self.old_ledger.updated(changed, deleted)
+            number = self.shop.generations.next_number()
+            with self.shop.generations.writing(number) as folder:
+                index = self._vectors(cache, ledger, changed, deleted)
+                self.progress.start("write", None)
+                index.save(folder / "vectors")
+                ledger.write(folder)
+                self.progress.finish()
+                self._lexical(folder / "lexical", changed, deleted)
+                self._columns(folder / "columns", changed, deleted)
+                manifest = self._manifest(folder, number, digest, ledger, index.spec)
+                manifest.write(folder)
+        return Built(manifest, stats, full=self.previous is None)
+
+    def _encode(
+        self, cache: EmbeddingCache, workers: int | None
+    ) -> tuple[Ledger, RowArray, EncodeStats]:
+        """Encode the texts of changed products; return their ledger and the deleted rows."""
+        template = Template(self.settings.template)
+        scan = Scan(
+            self.catalog.changes(self.since),
+            lambda change: template.fill(change.product) if change.product else "",
+        )
+        self.progress.start(
+            "encode", self.sequence - self.since if self.since else len(self.catalog)
+        )
+        seen = 0
+
+        def advance(stats: EncodeStats) -> None:
+            nonlocal seen
+            self.progress.advance(stats.seen - seen)
+            seen = stats.seen
+
+        stats = fill_cache(self.encoder, scan.texts(), cache, workers=workers, on_progress=advance)
+        changed = scan.ledger
+        for begin in range(0, len(changed), _READ_AT_ONCE):
+            part = slice(begin, begin + _READ_AT_ONCE)
+            changed.entries["tokens"][part] = cache.token_counts(
+                self.encoder.fingerprint, changed.keys(part)
+            )
+        self.progress.finish()
+        return changed, scan.deleted, stats
+
+    def _vectors(
+        self, cache: EmbeddingCache, ledger: Ledger, changed: Ledger, deleted: RowArray
+    ) -> VectorIndex:
+        spec = self.settings.index
+        if spec == "auto":
+            spec = choose_spec(len(ledger), self.dim, int(_free_memory() * _MEMORY_FOR_VECTORS))
+        if self.previous is not None and self.previous.manifest.index == spec:
+            index = load_index(self.previous.folder / "vectors")
+            rows = changed.differing(self.old_ledger, "text")
+            dead = index.tombstone_share * (len(index) + 1) + len(rows) + len(deleted)
+            if dead <= _MOST_TOMBSTONES * len(ledger):
+                self._update_vectors(index, cache, changed, rows, deleted)
+                return index
+        self.progress.start("vectors", len(ledger))
+        index = build_index(
+            spec,
+            self.dim,
+            self.encoder.similarity,
+            len(ledger),
+            self._cached_vectors(cache, ledger),
+            lambda wanted: self._sample(cache, ledger, wanted),
+            self.progress.advance,
+            scratch=self.shop.folder,
+        )
+        self.progress.finish()
+        return index
+
+    def _sample(self, cache: EmbeddingCache, ledger: Ledger, wanted: int) -> FloatArray:
+        """Return vectors of entries spread evenly over the catalogue."""
+        places = np.unique(np.linspace(0, len(ledger) - 1, wanted).astype(np.int64))
+        part = Ledger(ledger.entries[places])
+        return np.concatenate([vectors for _, vectors in self._cached_vectors(cache, part)])
+
+    def _update_vectors(
+        self,
+        index: VectorIndex,
+        cache: EmbeddingCache,
+        changed: Ledger,
+        rows: RowArray,
+        deleted: RowArray,
+    ) -> None:
+        self.progress.start("vectors", len(rows))
+        index.remove(deleted)
+        part = Ledger(changed.entries[np.isin(changed.rows, rows)])
+        for batch_rows, vectors in self._cached_vectors(cache, part):
+            index.add(batch_rows, vectors)
+            self.progress.advance(len(batch_rows))
+        self.progress.finish()
+
+    def _cached_vectors(
+        self, cache: EmbeddingCache, ledger: Ledger
+    ) -> Iterator[tuple[RowArray, FloatArray]]:
+        for begin in range(0, len(ledger), _READ_AT_ONCE):
+            part = slice(begin, begin + _READ_AT_ONCE)
+            vectors, _, _ = cache.get_many(self.encoder.fingerprint, ledger.keys(part))
+            yield ledger.rows[part], truncate(vectors, self.dim, self.encoder.similarity)
+
+    def _lexical(self, folder: Path, changed: Ledger, deleted: RowArray) -> None:
+        rows = set(changed.differing(self.old_ledger, "lexical").tolist())
+        self.progress.start("keywords", len(rows))
+        write_lexical(
+            folder,
+            self._documents(rows),
+            self.analysis,
+            previous=self.previous.folder / "lexical" if self.previous else None,
+            removed=deleted.tolist(),
+        )
+        self.progress.finish()
+
+    def _documents(self, rows: set[int]) -> Iterator[LexicalDocument]:
+        if not rows:
+            return
+        for change in self.catalog.changes(self.since):
+            if change.product is not None and change.row in rows:
+                self.progress.advance()
+                yield LexicalDocument.of(change.row, change.product)
+
+    def _columns(self, folder: Path, changed: Ledger, deleted: RowArray) -> None:
+        self.progress.start("facts", len(changed))
+        products = (
+            (change.row, change.product)
+            for change in self.catalog.changes(self.since)
+            if change.product is not None
+        )
+        write_columns(
+            folder,
+            products,
+            previous=Columns(self.previous.folder / "columns") if self.previous else None,
+            changed=np.concatenate([changed.rows, deleted]),
+            on_product=self.progress.advance,
+        )
+        self.progress.finish()
+
+    def _manifest(
+        self, folder: Path, number: int, digest: str, ledger: Ledger, spec: str
+    ) -> Manifest:
+        encoder = self.encoder
+        return Manifest(
+            format=FORMAT,
+            number=number,
+            created=now(),
+            version=version("dsv3"),
+            sequence=self.sequence,
+            products=len(ledger),
+            encoder={
+                "name": encoder.name,
+                "fingerprint": encoder.fingerprint,
+                "dim": self.dim,
+                "similarity": encoder.similarity,
+                "max_tokens": encoder.max_tokens,
+            },
+            index=spec,
+            language=self.settings.language,
+            settings=digest,
+            texts_cut=int(np.count_nonzero(ledger.entries["tokens"] > encoder.max_tokens)),
+            files=describe_files(folder),
+        )
+
+
+def _free_memory() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 4 << 30

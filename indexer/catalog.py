@@ -1,0 +1,442 @@
+"""The catalogue in SQL: the one source of truth, with a change sequence.
+
+Every change of a product takes the next number of the sequence, in the transaction that
+writes the change; whatever is derived from the catalogue remembers the number it has seen
+and asks for the `changes` since. A deleted product leaves its row number behind, marked
+deleted, so that those who derive learn of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import MissingExtra, ShopError
+from .product import Product, product_digest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+FORMAT = 1
+_BATCH = 1000
+_T = TypeVar("_T")
+
+_metadata = sa.MetaData()
+
+_products = sa.Table(
+    "products",
+    _metadata,
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("product_id", sa.Text, nullable=False, unique=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("brand", sa.Text),
+    sa.Column("category", sa.Text),
+    sa.Column("price", sa.Float(53)),
+    sa.Column("currency", sa.Text),
+    sa.Column("in_stock", sa.Boolean),
+    sa.Column("url", sa.Text),
+    sa.Column("image_url", sa.Text),
+    sa.Column("codes", sa.JSON, nullable=False),
+    sa.Column("group_id", sa.Text),
+    sa.Column("attributes", sa.JSON, nullable=False),
+    sa.Column("source_digest", sa.LargeBinary),
+    sa.Column("content_digest", sa.LargeBinary, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False, index=True),
+    sa.Column("deleted", sa.Boolean, nullable=False, default=False),
+    sqlite_autoincrement=True,
+)
+
+_state = sa.Table(
+    "state",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+_PRODUCT_FIELDS = tuple(each.name for each in fields(Product))
+_PRODUCT_COLUMNS = [_products.c[name] for name in _PRODUCT_FIELDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Hold the latest change of one product; `product` is None where it was deleted."""
+
+    sequence: int
+    row: int
+    product_id: str
+    product: Product | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Hold what decides whether a product has to be written again."""
+
+    row: int
+    source_digest: bytes | None
+    content_digest: bytes
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Hold a product to be written, with the digest of the record it was read from."""
+
+    product: Product
+    source_digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """Count what an upsert did; `rows` are the row numbers of all products given."""
+
+    added: int
+    changed: int
+    unchanged: int
+    rows: tuple[int, ...]
+
+
+class Catalog:
+    """Keep products in SQLite or PostgreSQL.
+
+    Args:
+        url: an SQLAlchemy URL, or a path that names an SQLite file.
+
+    Raises:
+        ShopError: the database cannot be reached, or is of a newer format.
+        MissingExtra: the database's driver is not installed.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = sa.make_url(f"sqlite:///{url}" if isinstance(url, Path) else url)
+        try:
+            self._engine = _engine(self.url)
+            self._prepare()
+        except ModuleNotFoundError as error:
+            raise MissingExtra(str(error.name), "postgres", "A PostgreSQL catalogue") from None
+        except sa.exc.DBAPIError as error:
+            raise ShopError(
+                f"catalogue {self.url.render_as_string(hide_password=True)} cannot be opened: "
+                f"{_first_line(error)}"
+            ) from None
+
+    def _prepare(self) -> None:
+        """Create the tables where they are missing; a reader of a ready one writes nothing."""
+        with self._engine.connect() as connection:
+            ready = sa.inspect(connection).has_table(_state.name)
+            found = _read_state(connection, "format") if ready else None
+        if found is None:
+            _metadata.create_all(self._engine)
+            with self._engine.begin() as connection:
+                first = {"format": FORMAT, "sequence": 0}
+                statement = self._dialect.insert(_state).on_conflict_do_nothing()
+                connection.execute(statement, [{"name": n, "value": v} for n, v in first.items()])
+        elif found > FORMAT:
+            raise ShopError(
+                f"the catalogue has format {found}, this dsv3 reads up to {FORMAT}; upgrade dsv3"
+            )
+
+    @property
+    def _dialect(self) -> Any:
+        return postgresql if self._engine.dialect.name == "postgresql" else sqlite
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Open a transaction that no other writer interleaves with."""
+        with self._engine.connect() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(
+                    sa.select(_state.c.value).where(_state.c.name == "sequence").with_for_update()
+                )
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def upsert(self, products: Iterable[Product | Incoming]) -> Upserted:
+        """Write products; those whose content is already stored cost no change number.
+
+        Within one call the last product of an id wins. Each thousand is one transaction.
+        """
+        added = changed = unchanged = 0
+        rows: list[int] = []
+        for batch in _batches(products, _BATCH):
+            incoming = {i.product.product_id: i for i in map(_as_incoming, batch)}
+            done = self._upsert_batch(incoming)
+            added, changed = added + done.added, changed + done.changed
+            unchanged += done.unchanged
+            rows.extend(done.rows)
+        return Upserted(added, changed, unchanged, tuple(rows))
+
+    def _upsert_batch(self, incoming: dict[str, Incoming]) -> Upserted:
+        with self._writing() as connection:
+            known = _entries(connection, list(incoming))
+            sequence = _read_state(connection, "sequence") or 0
+            values: list[dict[str, Any]] = []
+            touched: list[dict[str, Any]] = []
+            added = 0
+            for product_id, item in incoming.items():
+                digest = product_digest(item.product)
+                entry = known.get(product_id)
+                if entry is not None and not entry.deleted and entry.content_digest == digest:
+                    if entry.source_digest != item.source_digest:
+                        touched.append({"_row": entry.row, "_digest": item.source_digest})
+                    continue
+                added += entry is None or entry.deleted
+                sequence += 1
+                values.append(_values(item, digest, sequence))
+            if values:
+                connection.execute(self._upsert_statement(), values)
+                _write_state(connection, "sequence", sequence)
+            if touched:
+                connection.execute(
+                    _products.update()
+                    .where(_products.c.row == sa.bindparam("_row"))
+                    .values(source_digest=sa.bindparam("_digest")),
+                    touched,
+                )
+            written = _entries(connection, list(incoming))
+            rows = tuple(written[product_id].row for product_id in incoming)
+        return Upserted(added, len(values) - added, len(incoming) - len(values), rows)
+
+    def _upsert_statement(self) -> Any:
+        insert = self._dialect.insert(_products)
+        return insert.on_conflict_do_update(
+            index_elements=["product_id"],
+            set_={
+                column.name: insert.excluded[column.name]
+                for column in _products.columns
+                if column.name not in ("row", "product_id")
+            },
+        )
+
+    def delete(self, product_ids: Iterable[str]) -> int:
+        """Delete products; ids that are not there are passed over. Returns how many went."""
+        deleted = 0
+        for batch in _batches(product_ids, _BATCH):
+            with self._writing() as connection:
+                known = _entries(connection, batch)
+                rows = [entry.row for entry in known.values() if not entry.deleted]
+                self._delete_rows(connection, rows)
+                deleted += len(rows)
+        return deleted
+
+    def delete_rows(self, rows: Iterable[int]) -> int:
+        """Delete products by row number. Returns how many went."""
+        deleted = 0
+        for batch in _batches(rows, _BATCH):
+            with self._writing() as connection:
+                self._delete_rows(connection, batch)
+                deleted += len(batch)
+        return deleted
+
+    def _delete_rows(self, connection: sa.Connection, rows: Sequence[int]) -> None:
+        if not rows:
+            return
+        sequence = _read_state(connection, "sequence") or 0
+        connection.execute(
+            _products.update()
+            .where(_products.c.row == sa.bindparam("_row"))
+            .values(
+                deleted=True,
+                sequence=sa.bindparam("_sequence"),
+                source_digest=None,
+                description="",
+                attributes={},
+                codes=[],
+            ),
+            [{"_row": row, "_sequence": sequence + i} for i, row in enumerate(rows, 1)],
+        )
+        _write_state(connection, "sequence", sequence + len(rows))
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        with self._engine.connect() as connection:
+            count = sa.select(sa.func.count()).select_from(_products).where(~_products.c.deleted)
+            return int(connection.execute(count).scalar_one())
+
+    @property
+    def sequence(self) -> int:
+        """Return the number of the latest change; 0 where nothing was ever written."""
+        with self._engine.connect() as connection:
+            return _read_state(connection, "sequence") or 0
+
+    def entries(self, product_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return digests and rows of those ids that are known, deleted ones too."""
+        with self._engine.connect() as connection:
+            return _entries(connection, product_ids)
+
+    def get(self, product_ids: Sequence[str]) -> list[Product | None]:
+        """Return the products in the order asked for, None where one is not there."""
+        with self._engine.connect() as connection:
+            found = _select_by(connection, _products.c.product_id, product_ids)
+        return [found.get(product_id) for product_id in product_ids]
+
+    def get_rows(self, rows: Sequence[int]) -> list[Product | None]:
+        """Return the products of those row numbers, None where one is not there."""
+        with self._engine.connect() as connection:
+            found = _select_by(connection, _products.c.row, rows)
+        return [found.get(row) for row in rows]
+
+    def changes(self, since: int = 0) -> Iterator[Change]:
+        """Stream the latest change of each product changed after `since`, oldest first."""
+        columns = [_products.c.sequence, _products.c.row, _products.c.deleted, *_PRODUCT_COLUMNS]
+        statement = (
+            sa.select(*columns).where(_products.c.sequence > since).order_by(_products.c.sequence)
+        )
+        with self._engine.connect() as connection:
+            streamed = connection.execution_options(yield_per=_BATCH).execute(statement)
+            for sequence, row, deleted, *values in streamed:
+                product = None if deleted else _product(values)
+                yield Change(sequence, row, values[0], product)
+
+    def live_rows(self) -> Iterator[int]:
+        """Stream the row numbers of the products that are there."""
+        statement = sa.select(_products.c.row).where(~_products.c.deleted).order_by(_products.c.row)
+        with self._engine.connect() as connection:
+            yield from connection.execution_options(yield_per=10_000).execute(statement).scalars()
+
+    def products(self) -> Iterator[Product]:
+        """Stream all products, in row order."""
+        statement = (
+            sa.select(*_PRODUCT_COLUMNS).where(~_products.c.deleted).order_by(_products.c.row)
+        )
+        with self._engine.connect() as connection:
+            for values in connection.execution_options(yield_per=_BATCH).execute(statement):
+                yield _product(values)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ShopError(
+            f"a catalogue lives in sqlite or postgresql, not in {url.get_backend_name()}"
+        )
+    engine = sa.create_engine(
+        url,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+    )
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by us, with BEGIN IMMEDIATE
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _read_state(connection: sa.Connection, name: str) -> int | None:
+    return connection.execute(
+        sa.select(_state.c.value).where(_state.c.name == name)
+    ).scalar_one_or_none()
+
+
+def _write_state(connection: sa.Connection, name: str, value: int) -> None:
+    connection.execute(_state.update().where(_state.c.name == name).values(value=value))
+
+
+def _entries(connection: sa.Connection, product_ids: Sequence[str]) -> dict[str, Entry]:
+    columns = _products.c
+    statement = sa.select(
+        columns.product_id,
+        columns.row,
+        columns.source_digest,
+        columns.content_digest,
+        columns.deleted,
+    ).where(columns.product_id.in_(product_ids))
+    return {
+        product_id: Entry(row, source, content, deleted)
+        for product_id, row, source, content, deleted in connection.execute(statement)
+    }
+
+
+def _select_by(
+    connection: sa.Connection, column: sa.Column[Any], keys: Sequence[Any]
+) -> dict[Any, Product]:
+    found: dict[Any, Product] = {}
+    for batch in _batches(keys, _BATCH):
+        statement = sa.select(column, *_PRODUCT_COLUMNS).where(
+            column.in_(batch), ~_products.c.deleted
+        )
+        for key, *values in connection.execute(statement):
+            found[key] = _product(values)
+    return found
+
+
+def _product(values: Sequence[Any]) -> Product:
+    named = dict(zip(_PRODUCT_FIELDS, values, strict=True))
+    return Product(
+        **named
+        | {
+            "codes": tuple(named["codes"]),
+            "attributes": {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in named["attributes"].items()
+            },
+        }
+    )
+
+
+def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
+    product = item.product
+    values: dict[str, Any] = {name: getattr(product, name) for name in _PRODUCT_FIELDS}
+    return values | {
+        "codes": list(product.codes),
+        "attributes": dict(product.attributes),
+        "source_digest": item.source_digest,
+        "content_digest": digest,
+        "sequence": sequence,
+        "deleted": False,
+    }
+
+
+def _as_incoming(item: Product | Incoming) -> Incoming:
+    return item if isinstance(item, Incoming) else Incoming(item)
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    batch: list[_T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if error.orig else str(error).splitlines()[0]

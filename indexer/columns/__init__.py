@@ -1,0 +1,1 @@
+"""The in-memory mirror of product facts that filters and facets read."""

@@ -1,0 +1,68 @@
+"""The columns that filters, facets and sorting read: sparse, typed, indexed by row.
+
+A field may hold values of several kinds at once (one supplier writes 15.6, another "15.6 in"),
+so each kind of a field is a column of its own and a filter reads the kind it compares with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Kind = Literal["text", "number", "boolean"]
+KINDS: tuple[Kind, ...] = ("text", "number", "boolean")
+
+BoolArray = npt.NDArray[np.bool_]
+RowArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.int32]
+NumberArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """Hold numbers by row: `values[i]` belongs to `rows[i]`; rows may repeat."""
+
+    rows: RowArray
+    values: NumberArray
+
+
+@dataclass(frozen=True)
+class BooleanColumn:
+    """Hold truth values by row."""
+
+    rows: RowArray
+    values: BoolArray
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """Hold texts by row, each as a code into the sorted-by-first-use `texts`."""
+
+    rows: RowArray
+    codes: CodeArray
+    texts: tuple[str, ...]
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """Return the texts as they are compared: letter case does not count."""
+        return tuple(text.casefold() for text in self.texts)
+
+
+Column = NumberColumn | BooleanColumn | TextColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Describe a field: its name, and for each kind how many values it holds."""
+
+    name: str
+    counts: dict[Kind, int]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Return the kinds it holds, the most frequent first."""
+        return tuple(sorted(self.counts, key=lambda kind: -self.counts[kind]))

@@ -1,0 +1,106 @@
+"""Read the columns of a generation: mapped into memory, one field at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .base import (
+    BoolArray,
+    BooleanColumn,
+    Column,
+    Field,
+    Kind,
+    NumberColumn,
+    RowArray,
+    TextColumn,
+)
+from .values import KNOWN_FIELDS
+
+
+class Columns:
+    """Give the columns of one generation; a column is read when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._layout: dict[str, Any] = orjson.loads((folder / "fields.json").read_bytes())
+        self._folder = folder
+        self._files: dict[str, Any] = {}
+        self._columns: dict[tuple[str, Kind], Column] = {}
+        self._lock = Lock()
+        self.fields = {name: Field(name, {kind: 0}) for name, kind in KNOWN_FIELDS.items()} | {
+            name: Field(name, of["counts"]) for name, of in self._layout.items()
+        }
+
+    @property
+    def live_rows(self) -> RowArray:
+        """Return the rows of all products: (n,) int64."""
+        column = self.column("product_id", "text")
+        return np.empty(0, np.int64) if column is None else column.rows
+
+    @property
+    def capacity(self) -> int:
+        """Return one more than the largest row: the length of a row mask."""
+        rows = self.live_rows
+        return int(rows.max()) + 1 if len(rows) else 0
+
+    def column(self, name: str, kind: Kind) -> Column | None:
+        """Return a field's values of one kind; None where it has none."""
+        layout = self._layout.get(name)
+        if layout is None or kind not in layout["batches"]:
+            return None
+        with self._lock:
+            if (name, kind) not in self._columns:
+                self._columns[name, kind] = self._read(layout, kind)
+            return self._columns[name, kind]
+
+    def _read(self, layout: dict[str, Any], kind: Kind) -> Column:
+        table = self._batches(kind, layout["batches"][kind])
+        rows = table.column("row").to_numpy().astype(np.int64)
+        values = table.column("value").to_numpy()
+        if kind == "number":
+            return NumberColumn(rows, values)
+        if kind == "boolean":
+            return BooleanColumn(rows, values.astype(np.bool_))
+        parts = [self._texts(batch) for batch in layout["texts"]]
+        return _unify(rows, values, [len(b) for b in table.column("value").chunks], parts)
+
+    def _texts(self, batch: int) -> list[str]:
+        texts: list[str] = self._file("texts").get_batch(batch).column("text").to_pylist()
+        return texts
+
+    def _batches(self, kind: Kind, numbers: Sequence[int]) -> Any:
+        import pyarrow as pa
+
+        file = self._file(kind)
+        return pa.Table.from_batches([file.get_batch(number) for number in numbers])
+
+    def _file(self, name: str) -> Any:
+        import pyarrow as pa
+
+        if name not in self._files:
+            self._files[name] = pa.ipc.open_file(pa.memory_map(str(self._folder / f"{name}.arrow")))
+        return self._files[name]
+
+    def mask(self, rows: RowArray) -> BoolArray:
+        """Return a (capacity,) mask that is true at `rows`."""
+        mask = np.zeros(self.capacity, np.bool_)
+        mask[rows] = True
+        return mask
+
+
+def _unify(rows: RowArray, codes: Any, lengths: list[int], parts: list[list[str]]) -> TextColumn:
+    """Join batches that were coded apart under one list of texts."""
+    if len(parts) == 1:
+        return TextColumn(rows, codes, tuple(parts[0]))
+    numbers: dict[str, int] = {}
+    joined = []
+    ends = np.cumsum([0, *lengths])
+    for begin, end, texts in zip(ends[:-1], ends[1:], parts, strict=True):
+        translate = np.array([numbers.setdefault(t, len(numbers)) for t in texts], np.int32)
+        joined.append(translate[codes[begin:end]])
+    return TextColumn(rows, np.concatenate(joined), tuple(numbers))

@@ -1,0 +1,50 @@
+"""What a product puts into the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..product import AttributeValue, Product
+from .base import Kind
+
+KNOWN_FIELDS: Mapping[str, Kind] = {
+    "product_id": "text",
+    "title": "text",
+    "description": "text",
+    "brand": "text",
+    "category": "text",
+    "price": "number",
+    "currency": "text",
+    "in_stock": "boolean",
+    "url": "text",
+    "image_url": "text",
+    "codes": "text",
+    "group_id": "text",
+}
+
+Scalar = str | float | bool
+
+
+def field_values(product: Product) -> Iterator[tuple[str, Kind, Scalar]]:
+    """Yield (field, kind, value) for all a product holds; a list yields its items.
+
+    An attribute that is named as a known field is found as `attribute_<name>`.
+    """
+    for name in KNOWN_FIELDS:
+        value = getattr(product, name)
+        if value is not None and value != "":
+            yield from _typed(name, value)
+    for name, value in product.attributes.items():
+        yield from _typed(f"attribute_{name}" if name in KNOWN_FIELDS else name, value)
+
+
+def _typed(name: str, value: AttributeValue) -> Iterator[tuple[str, Kind, Scalar]]:
+    if isinstance(value, bool):
+        yield name, "boolean", value
+    elif isinstance(value, int | float):
+        yield name, "number", float(value)
+    elif isinstance(value, str):
+        yield name, "text", value
+    else:
+        for item in value:
+            yield name, "text", item

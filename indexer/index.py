@@ -1,0 +1,77 @@
+"""Bring a shop up to its sources: read, encode, derive, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..encoder.load import load_encoder
+from .build import Built, build_generation
+from .ingest import Ingested, Reading, ingest
+from .progress import Progress, Silent
+from .shop import Shop
+from .sources.fields import FieldMap
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Say what an index run did.
+
+    Attributes:
+        ingested: what came of the records; None where no source was given.
+        built: the new generation; None where the live one already was up to date.
+        products: products in the catalogue.
+        seconds: how long it took.
+    """
+
+    ingested: Ingested | None
+    built: Built | None
+    products: int
+    seconds: float
+
+
+def index_shop(
+    folder: str | Path,
+    reading: Reading | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    catalog_url: str | None = None,
+    workers: int | None = None,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+    on_recognised: Callable[[str, FieldMap], None] | None = None,
+) -> Indexed:
+    """Read sources into a shop and publish a generation that holds them.
+
+    Args:
+        folder: the shop's folder; created where it is missing.
+        reading: sources and how to read them; None derives a generation from the catalogue.
+        changes: settings to change, by the names of `Settings`; they are remembered.
+        catalog_url: where the catalogue is; remembered without its password.
+        workers: processes that encode; None takes one for each core.
+        rebuild: derive everything anew though nothing changed.
+        progress: told of stages.
+        on_recognised: called with each source and what its fields were recognised as.
+
+    Raises:
+        Dsv3Error: see `ingest` and `build_generation`.
+    """
+    begin = time.monotonic()
+    progress = progress or Silent()
+    shop = Shop(folder)
+    with shop.writing():
+        settings = shop.settings.with_changes({**(changes or {}), "catalog": catalog_url})
+        encoder = load_encoder(settings.encoder)
+        with shop.open_catalog(catalog_url) as catalog:
+            shop.remember(settings)
+            ingested = None
+            if reading is not None:
+                ingested = ingest(shop, catalog, reading, progress, on_recognised)
+            built = build_generation(
+                shop, catalog, settings, encoder, progress, workers=workers, rebuild=rebuild
+            )
+            products = len(catalog)
+    return Indexed(ingested, built, products, time.monotonic() - begin)

@@ -1,0 +1,173 @@
+"""Take products from sources into the catalogue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from .catalog import Catalog, Incoming
+from .progress import Progress
+from .shop import Shop
+from .sources.fields import FieldMap
+from .sources.prices import PriceUnit
+from .sources.products import SourceItem, read_items
+from .sources.records import SetAside, SourceProgress
+from .sources.rejected import RejectedFile
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Say how sources are to be read.
+
+    Attributes:
+        sources: files, tables by URL, or "-".
+        fields: our field → the source's, where recognition is not enough.
+        price_unit: whether prices are whole units of a currency or cents.
+        strict: stop at the first bad record instead of setting it aside.
+        sync: delete the products that are no longer in the sources.
+    """
+
+    sources: Sequence[str]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    price_unit: PriceUnit = "units"
+    strict: bool = False
+    sync: bool = False
+
+
+@dataclass(slots=True)
+class Ingested:
+    """Count what came of the records."""
+
+    read: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    duplicates: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
+def ingest(
+    shop: Shop,
+    catalog: Catalog,
+    reading: Reading,
+    progress: Progress,
+    on_recognised: Callable[[str, FieldMap], None] | None = None,
+) -> Ingested:
+    """Read all sources into the catalogue; bad records go to `rejected.jsonl` of the shop.
+
+    Records that were read before and have not changed are not even converted. Within a run
+    the last record of an id wins. Each thousand is one transaction, so that what was read
+    before an interruption is kept.
+
+    Raises:
+        InputError: a source cannot be read at all.
+        RecordError: a record is bad and `reading.strict` is set.
+    """
+    counts = Ingested()
+    seen = _SeenRows()
+    position = SourceProgress()
+    items = read_items(
+        reading.sources,
+        overrides=reading.fields,
+        price_unit=reading.price_unit,
+        on_recognised=on_recognised,
+        progress=position,
+    )
+    progress.start("read", position.total)
+    done = 0
+    with RejectedFile(shop.rejected) as rejected:
+        for batch in _batches(_good(items, counts, rejected, strict=reading.strict)):
+            _take(batch, catalog, counts, seen, rejected, strict=reading.strict)
+            progress.advance(position.done - done)
+            done = position.done
+    progress.finish()
+    counts.rejected = rejected.counts
+    counts.skipped = dict(position.skipped)
+    if reading.sync:
+        gone = [row for row in catalog.live_rows() if row not in seen]
+        counts.deleted = catalog.delete_rows(gone)
+    return counts
+
+
+def _good(
+    items: Iterator[SourceItem | SetAside],
+    counts: Ingested,
+    rejected: RejectedFile,
+    *,
+    strict: bool,
+) -> Iterator[SourceItem]:
+    for item in items:
+        counts.read += 1
+        if isinstance(item, SetAside):
+            _reject(item, rejected, strict=strict)
+        else:
+            yield item
+
+
+def _take(
+    batch: Sequence[SourceItem],
+    catalog: Catalog,
+    counts: Ingested,
+    seen: _SeenRows,
+    rejected: RejectedFile,
+    *,
+    strict: bool,
+) -> None:
+    latest = {item.product_id: item for item in batch}
+    counts.duplicates += len(batch) - len(latest)
+    entries = catalog.entries(list(latest))
+    products = []
+    for product_id, item in latest.items():
+        entry = entries.get(product_id)
+        if entry is not None and not entry.deleted and entry.source_digest == item.digest:
+            counts.duplicates += seen.add(entry.row)
+            counts.unchanged += 1
+            continue
+        try:
+            products.append(Incoming(item.to_product(), item.digest))
+        except SetAside as error:
+            _reject(error, rejected, strict=strict)
+            if entry is not None and not entry.deleted:
+                seen.add(entry.row)  # what was stored of it stays
+    done = catalog.upsert(products)
+    counts.added += done.added
+    counts.changed += done.changed
+    counts.unchanged += done.unchanged
+    counts.duplicates += sum(seen.add(row) for row in done.rows)
+
+
+def _reject(error: SetAside, rejected: RejectedFile, *, strict: bool) -> None:
+    if strict:
+        raise error
+    rejected.add(error)
+
+
+class _SeenRows:
+    """Remember which rows a run has met, a byte for each."""
+
+    def __init__(self) -> None:
+        self._seen = np.zeros(1024, np.bool_)
+
+    def add(self, row: int) -> bool:
+        """Note a row; return whether it was there already."""
+        if row >= len(self._seen):
+            self._seen = np.concatenate([self._seen, np.zeros(row + 1, np.bool_)])
+        before = bool(self._seen[row])
+        self._seen[row] = True
+        return before
+
+    def __contains__(self, row: int) -> bool:
+        return row < len(self._seen) and bool(self._seen[row])
+
+
+def _batches(items: Iterator[SourceItem]) -> Iterator[list[SourceItem]]:
+    while batch := list(islice(items, _BATCH)):
+        yield batch

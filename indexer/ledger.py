@@ -1,0 +1,114 @@
+"""What a generation was made from: for each product, digests of its texts.
+
+A product whose digest has not changed needs no new vector or no new keyword entry, whatever
+else of it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..encoder.text import text_key
+from .lexical.index import LexicalDocument
+
+if TYPE_CHECKING:
+    from .catalog import Change
+
+ENTRY = np.dtype([("row", "<i8"), ("tokens", "<i4"), ("text", "V16"), ("lexical", "V16")])
+RowArray = npt.NDArray[np.int64]
+
+
+class Ledger:
+    """Hold one entry a product, sorted by row."""
+
+    def __init__(self, entries: npt.NDArray[np.void] | None = None) -> None:
+        self.entries = np.empty(0, ENTRY) if entries is None else entries
+
+    @classmethod
+    def read(cls, folder: Path) -> Ledger:
+        """Read the ledger of a generation."""
+        return cls(np.load(folder / "ledger.npy"))
+
+    def write(self, folder: Path) -> None:
+        """Write the ledger into a generation's folder."""
+        np.save(folder / "ledger.npy", self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def rows(self) -> RowArray:
+        """Return the rows, ascending."""
+        rows: RowArray = self.entries["row"]
+        return rows
+
+    def keys(self, entries: slice) -> list[bytes]:
+        """Return the embedding-cache keys of a run of entries."""
+        return [key.tobytes() for key in self.entries["text"][entries]]
+
+    def updated(self, changed: Ledger, deleted: RowArray) -> Ledger:
+        """Return a ledger in which changed entries replace old ones and deleted rows are gone."""
+        gone = np.isin(self.rows, np.concatenate([changed.rows, deleted]))
+        joined = np.concatenate([self.entries[~gone], changed.entries])
+        return Ledger(joined[np.argsort(joined["row"])])
+
+    def differing(self, other: Ledger, name: str) -> RowArray:
+        """Return the rows of this ledger whose digest `name` is not the same in `other`."""
+        place = np.searchsorted(other.rows, self.rows)
+        place[place == len(other)] = 0
+        known = np.zeros(len(self), np.bool_)
+        same = np.zeros(len(self), np.bool_)
+        if len(other):
+            known = other.rows[place] == self.rows
+            same = self.entries[name] == other.entries[name][place]
+        return self.rows[~(known & same)]
+
+
+class Scan:
+    """Walk through changes, hand out the texts to encode, and note what was seen."""
+
+    def __init__(self, changes: Iterable[Change], fill: Callable[[Change], str]) -> None:
+        self._changes = changes
+        self._fill = fill
+        self._noted = bytearray()
+        self._deleted: list[int] = []
+
+    def texts(self) -> Iterator[str]:
+        """Yield the text of every product that is there, noting its digests."""
+        for change in self._changes:
+            if change.product is None:
+                self._deleted.append(change.row)
+                continue
+            text = self._fill(change)
+            entry = np.zeros((), ENTRY)
+            entry["row"] = change.row
+            entry["text"] = np.void(text_key(text))
+            entry["lexical"] = np.void(
+                _lexical_digest(LexicalDocument.of(change.row, change.product))
+            )
+            self._noted += entry.tobytes()
+            yield text
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the entries noted, sorted by row."""
+        entries = np.frombuffer(bytes(self._noted), ENTRY).copy()
+        return Ledger(entries[np.argsort(entries["row"])])
+
+    @property
+    def deleted(self) -> RowArray:
+        """Return the rows of the deleted products that were passed."""
+        return np.array(self._deleted, np.int64)
+
+
+def _lexical_digest(document: LexicalDocument) -> bytes:
+    digest = blake2b(digest_size=16)
+    for text in (*document.texts.values(), *document.codes):
+        digest.update(text.encode() + b"\x00")
+    return digest.digest()

@@ -1,0 +1,122 @@
+"""Turn text into terms: the same for products and queries.
+
+Words are runs of letters and digits, folded in case and accent, and stemmed. Characters of
+scripts written without spaces stand for themselves; with jieba, Chinese is cut into words.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError, MissingExtra
+
+if TYPE_CHECKING:
+    import tantivy
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}"
+_WORD = r"[\p{L}\p{N}\p{M}]+"
+_WORD_OR_CHARACTER = rf"[{_UNSPACED}]|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+"
+_LONGEST_TERM = 60
+
+STEMMED = (
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+)
+_STOPPED = (
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "russian",
+    "spanish",
+    "swedish",
+)
+LANGUAGES = (*STEMMED, "chinese", "none")
+
+
+class Analysis:
+    """Cut and fold text of one language.
+
+    Args:
+        language: a name from `LANGUAGES`; "none" neither stems nor knows stop words.
+
+    Raises:
+        InputError: the language is not known.
+        MissingExtra: "chinese" without jieba.
+    """
+
+    def __init__(self, language: str = "english") -> None:
+        if language not in LANGUAGES:
+            raise InputError(f"language {language!r} is not one of {', '.join(LANGUAGES)}")
+        self.language = language
+        self.analyzer = _analyzer(language, stop=False)
+        self._without_stop_words = _analyzer(language, stop=True)
+        self._cut_chinese = language == "chinese"
+        if self._cut_chinese:
+            _jieba()
+
+    def prepare(self, text: str) -> str:
+        """Return text with a space wherever a word ends, ready for `analyzer`."""
+        return " ".join(_jieba().cut_for_search(text)) if self._cut_chinese else text
+
+    def terms(self, text: str) -> list[str]:
+        """Return the distinct terms of a query, in order, without stop words if any remain."""
+        prepared = self.prepare(text)
+        found = self._without_stop_words.analyze(prepared) or self.analyzer.analyze(prepared)
+        return list(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=8)
+def _analyzer(language: str, *, stop: bool) -> tantivy.TextAnalyzer:
+    import tantivy
+
+    token = _WORD if language == "chinese" else _WORD_OR_CHARACTER
+    builder = (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(token))
+        .filter(tantivy.Filter.remove_long(_LONGEST_TERM))
+        .filter(tantivy.Filter.lowercase())
+    )
+    if stop and language in _STOPPED:
+        builder = builder.filter(tantivy.Filter.stopword(language))
+    builder = builder.filter(tantivy.Filter.ascii_fold())
+    if language in STEMMED:
+        builder = builder.filter(tantivy.Filter.stemmer(language))
+    return builder.build()
+
+
+@lru_cache(maxsize=1)
+def _jieba() -> Any:
+    try:
+        import jieba
+    except ModuleNotFoundError:
+        raise MissingExtra("jieba", "zh", "Cutting Chinese text into words") from None
+    jieba.setLogLevel("ERROR")
+    return jieba
+
+
+def normalise_code(text: str) -> str:
+    """Return a product code as it is compared: letters and digits only, folded in case."""
+    return "".join(character for character in text.casefold() if character.isalnum())

@@ -1,0 +1,265 @@
+"""Keyword search over a generation's products: BM25 by tantivy, one row a document.
+
+A query's terms are looked up in every field; a product's score for a term is that of its best
+field, plus a small share of the others (disjunction max), and scores of terms add up. BM25 has
+tantivy's k1 = 1.2 and b = 0.75 (Robertson & Zaragoza 2009).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..product import Product
+from .analysis import Analysis, normalise_code
+from .query import QueryBuilder
+
+if TYPE_CHECKING:
+    import tantivy
+
+TEXT_FIELDS = ("title", "brand", "category", "description", "attributes")
+_ANALYZER = "product_text"
+_HEAP_BYTES = 128_000_000
+_FEW_ROWS = 2_000  # up to here a filter is handed to tantivy as a set of terms
+
+FloatVector = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Hold rows and their scores, best first; a higher score is closer."""
+
+    rows: RowArray
+    scores: FloatVector
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalDocument:
+    """Hold the searchable texts of one product, by field, and its codes."""
+
+    row: int
+    texts: Mapping[str, str]
+    codes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: int, product: Product) -> LexicalDocument:
+        """Take the texts of a product; numbers and truth values are left to filters."""
+        texts = {
+            "title": product.title,
+            "brand": product.brand or "",
+            "category": product.category or "",
+            "description": product.description,
+            "attributes": " ".join(_attribute_texts(product)),
+        }
+        codes = {normalise_code(code) for code in (product.product_id, *product.codes)}
+        return cls(row, texts, tuple(sorted(codes - {""})))
+
+
+def _attribute_texts(product: Product) -> Iterable[str]:
+    for name, value in product.attributes.items():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from value
+        elif value is True:
+            yield name.replace("_", " ")
+
+
+class LexicalIndex:
+    """Search a folder that `write_lexical` wrote. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, analysis: Analysis) -> None:
+        import tantivy
+
+        index = tantivy.Index.open(str(folder))
+        index.register_tokenizer(_ANALYZER, analysis.analyzer)
+        self._searcher = index.searcher()
+        self._queries = QueryBuilder(index.schema, self._searcher, analysis)
+
+    def __len__(self) -> int:
+        return self._searcher.num_docs
+
+    def search(
+        self,
+        text: str,
+        k: int,
+        boosts: Mapping[str, float],
+        *,
+        rows: BoolArray | None = None,
+        prefix: bool = False,
+    ) -> Matches:
+        """Return the k best rows that hold any term of the text.
+
+        Args:
+            text: what the shopper typed.
+            k: how many rows at most.
+            boosts: field → weight; a field that is missing is not searched.
+            rows: mask by row; only rows that are true in it are returned, however few.
+            prefix: let the last word match any term that begins with it.
+        """
+        query = self._queries.ranking(text, boosts, prefix=prefix)
+        if query is None or k <= 0:
+            return _matches([], [])
+        if rows is None:
+            return self._run(query, k)
+        passing = np.flatnonzero(rows)
+        if len(passing) <= _FEW_ROWS:
+            return self._run(self._queries.within(query, passing.tolist()), k)
+        return self._widening(query, k, rows)
+
+    def _widening(self, query: tantivy.Query, k: int, rows: BoolArray) -> Matches:
+        """Ask for more and more until k rows pass the mask or the matches are exhausted."""
+        share = max(np.count_nonzero(rows) / max(len(rows), 1), 1e-6)
+        limit = int(2 * k / share) + k
+        while True:
+            found = self._run(query, limit)
+            inside = found.rows < len(rows)
+            passes = np.zeros(len(found), np.bool_)
+            passes[inside] = rows[found.rows[inside]]
+            if np.count_nonzero(passes) >= k or len(found) < limit:
+                return Matches(found.rows[passes][:k], found.scores[passes][:k])
+            limit *= 4
+
+    def matching(
+        self,
+        text: str,
+        boosts: Mapping[str, float],
+        *,
+        among: Sequence[int] | None = None,
+        prefix: bool = False,
+    ) -> Matches:
+        """Return the rows that match the text as a whole, best first.
+
+        All of one or two terms have to be there, and three quarters of more.
+
+        Args:
+            text: what the shopper typed.
+            boosts: field → weight.
+            among: only these rows are of interest; None takes all.
+            prefix: let the last word match any term that begins with it.
+        """
+        query = self._queries.matching(text, boosts, prefix=prefix)
+        if query is None or (among is not None and not len(among)):
+            return _matches([], [])
+        if among is not None:
+            query = self._queries.within(query, list(among))
+        return self._run(query, len(self))
+
+    def count_matching(
+        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
+    ) -> int:
+        """Count the rows that `matching` would return, without listing them."""
+        query = self._queries.matching(text, boosts, prefix=prefix)
+        if query is None:
+            return 0
+        found: Any = self._searcher.search(query, 1, count=True)  # its stub lacks `count`
+        return int(found.count)
+
+    def find_code(self, code: str) -> RowArray:
+        """Return the rows whose id or code equals the text, letters and digits compared."""
+        query = self._queries.code(code)
+        if query is None:
+            return np.empty(0, np.int64)
+        return np.sort(self._run(query, 100).rows)
+
+    def _run(self, query: tantivy.Query, limit: int) -> Matches:
+        found = self._searcher.search(query, min(limit, max(len(self), 1)), count=False).hits
+        addresses = [address for _, address in found]
+        return _matches(
+            self._searcher.fast_field_values("row", addresses), [score for score, _ in found]
+        )
+
+
+def _matches(rows: Sequence[object], scores: Sequence[float]) -> Matches:
+    row_array, score_array = np.array(rows, np.int64), np.array(scores, np.float32)
+    order = np.lexsort((row_array, -score_array))  # equal scores stand in row order
+    return Matches(row_array[order], score_array[order])
+
+
+def write_lexical(
+    folder: Path,
+    documents: Iterable[LexicalDocument],
+    analysis: Analysis,
+    *,
+    previous: Path | None = None,
+    removed: Iterable[int] = (),
+) -> None:
+    """Write an index of `documents`, added to that of `previous` without its `removed` rows.
+
+    A row given again replaces the row of `previous`. Segment files are immutable, so those of
+    `previous` are shared by hard links.
+    """
+    import tantivy
+
+    if previous is None:
+        folder.mkdir(parents=True)
+        index = tantivy.Index(_schema(), str(folder))
+    else:
+        _link_segments(previous, folder)
+        index = tantivy.Index.open(str(folder))
+    index.register_tokenizer(_ANALYZER, analysis.analyzer)
+    writer = index.writer(_HEAP_BYTES, 1)
+    delete = _deleter(index, writer)
+    for row in removed:
+        delete(row)
+    for document in documents:
+        if previous is not None:
+            delete(document.row)
+        writer.add_document(_to_tantivy(document, analysis))
+    writer.commit()
+    writer.garbage_collect_files()
+    writer.wait_merging_threads()
+
+
+def _deleter(index: tantivy.Index, writer: tantivy.IndexWriter) -> Callable[[int], object]:
+    """Return what deletes a row. By query: by term, a number is taken for a signed one."""
+    import tantivy
+
+    schema = index.schema
+    return lambda row: writer.delete_documents_by_query(
+        tantivy.Query.term_query(schema, "row", row)
+    )
+
+
+def _schema() -> tantivy.Schema:
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("row", indexed=True, fast=True)
+    builder.add_text_field("code", tokenizer_name="raw", index_option="basic")
+    for field in TEXT_FIELDS:
+        builder.add_text_field(field, tokenizer_name=_ANALYZER)
+    return builder.build()
+
+
+def _to_tantivy(document: LexicalDocument, analysis: Analysis) -> tantivy.Document:
+    import tantivy
+
+    made = tantivy.Document()
+    made.add_unsigned("row", document.row)
+    for code in document.codes:
+        made.add_text("code", code)
+    for field, text in document.texts.items():
+        if text:
+            made.add_text(field, analysis.prepare(text))
+    return made
+
+
+def _link_segments(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if file.suffix == ".json":
+            shutil.copyfile(file, target / file.name)
+        elif not file.name.endswith(".lock"):
+            (target / file.name).hardlink_to(file)

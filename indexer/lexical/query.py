@@ -1,0 +1,127 @@
+"""Build tantivy queries from what a shopper typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .analysis import Analysis, normalise_code
+
+if TYPE_CHECKING:
+    import tantivy
+
+_MOST_TERMS = 64  # of a longer query, the first that differ
+_TIE = 0.1  # what a term's other fields add to its best one
+_CODE_BOOST = 4.0
+_SHORTEST_CODE = 4
+_SHARE_TO_MATCH = 0.75
+_FUZZY_FIELDS = ("title", "brand", "category")
+
+
+class QueryBuilder:
+    """Build queries for one index, which knows what terms there are."""
+
+    def __init__(
+        self, schema: tantivy.Schema, searcher: tantivy.Searcher, analysis: Analysis
+    ) -> None:
+        import tantivy
+
+        self._schema = schema
+        self._searcher = searcher
+        self._analysis = analysis
+        self._query = tantivy.Query
+        self._occur = tantivy.Occur
+
+    def ranking(
+        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
+    ) -> tantivy.Query | None:
+        """Build a query that any term matches; None where the text holds no term."""
+        parts = [*self._terms(text, boosts, prefix=prefix), *self._codes_within(text)]
+        if not parts:
+            return None
+        return self._query.boolean_query([(self._occur.Should, part) for part in parts])
+
+    def matching(
+        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
+    ) -> tantivy.Query | None:
+        """Build a query that most of the terms have to match."""
+        parts = self._terms(text, boosts, prefix=prefix)
+        if not parts:
+            return None
+        needed = len(parts) if len(parts) <= 2 else int(_SHARE_TO_MATCH * len(parts) + 0.5)
+        return self._query.boolean_query(
+            [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
+        )
+
+    def code(self, text: str) -> tantivy.Query | None:
+        """Build a query for products whose id or code equals the whole text."""
+        code = normalise_code(text)
+        return self._query.term_query(self._schema, "code", code) if code else None
+
+    def within(self, query: tantivy.Query, rows: Sequence[int]) -> tantivy.Query:
+        """Restrict a query to some rows, without an effect on scores."""
+        among = self._query.term_set_query(self._schema, "row", rows)
+        return self._query.boolean_query(
+            [
+                (self._occur.Must, query),
+                (self._occur.Must, self._query.const_score_query(among, 0.0)),
+            ]
+        )
+
+    def _terms(
+        self, text: str, boosts: Mapping[str, float], *, prefix: bool
+    ) -> list[tantivy.Query]:
+        terms = self._analysis.terms(text)[:_MOST_TERMS]
+        fields = {field: boost for field, boost in boosts.items() if boost > 0}
+        parts = []
+        for place, term in enumerate(terms):
+            if prefix and place == len(terms) - 1:
+                parts.append(self._each_field(fields, term, prefix=True))
+            elif any(self._searcher.doc_freq(field, term) for field in fields):
+                parts.append(self._each_field(fields, term))
+            else:
+                parts.append(self._fuzzy(fields, term))
+        return parts
+
+    def _each_field(
+        self, fields: Mapping[str, float], term: str, *, prefix: bool = False
+    ) -> tantivy.Query:
+        make = self._prefixed if prefix else self._exact
+        boosted = [
+            self._query.boost_query(make(field, term), boost) for field, boost in fields.items()
+        ]
+        return self._query.disjunction_max_query(boosted, _TIE)
+
+    def _exact(self, field: str, term: str) -> tantivy.Query:
+        return self._query.term_query(self._schema, field, term, "freq")
+
+    def _prefixed(self, field: str, term: str) -> tantivy.Query:
+        return self._query.fuzzy_term_query(self._schema, field, term, 0, True, prefix=True)
+
+    def _fuzzy(self, fields: Mapping[str, float], term: str) -> tantivy.Query:
+        """Match terms spelled nearly so: one letter off, or two in a long word."""
+        if len(term) < 4 or any(character.isdigit() for character in term):
+            return self._each_field(fields, term)
+        distance = 1 if len(term) < 8 else 2
+        return self._query.disjunction_max_query(
+            [
+                self._query.boost_query(
+                    self._query.fuzzy_term_query(self._schema, field, term, distance),
+                    fields[field],
+                )
+                for field in _FUZZY_FIELDS
+                if field in fields
+            ],
+            _TIE,
+        )
+
+    def _codes_within(self, text: str) -> list[tantivy.Query]:
+        """Build a query for every word that looks like a code, such as TN-2110."""
+        words = {normalise_code(word) for word in text.split()[:_MOST_TERMS]}
+        return [
+            self._query.boost_query(
+                self._query.term_query(self._schema, "code", word, "basic"), _CODE_BOOST
+            )
+            for word in sorted(words)
+            if len(word) >= _SHORTEST_CODE and any(c.isdigit() for c in word)
+        ]

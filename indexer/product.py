@@ -1,0 +1,61 @@
+"""A product: known fields are typed, the rest are attributes with inferred types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import orjson
+
+AttributeValue = str | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Hold what a shop knows of one product.
+
+    Attributes:
+        product_id: the shop's own id, unique in a catalogue.
+        title: what a shopper reads first; never empty.
+        price: in units of `currency` (not cents).
+        codes: GTIN, EAN, MPN and the like; a query equal to one finds this product first.
+        group_id: shared by the variants of one product.
+        attributes: every other field; a list holds several texts.
+
+    """
+
+    product_id: str
+    title: str
+    description: str = ""
+    brand: str | None = None
+    category: str | None = None
+    price: float | None = None
+    currency: str | None = None
+    in_stock: bool | None = None
+    url: str | None = None
+    image_url: str | None = None
+    codes: tuple[str, ...] = ()
+    group_id: str | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+def product_digest(product: Product) -> bytes:
+    """Return a 16-byte digest that changes when anything of the product does."""
+    content = (
+        product.product_id,
+        product.title,
+        product.description,
+        product.brand,
+        product.category,
+        product.price,
+        product.currency,
+        product.in_stock,
+        product.url,
+        product.image_url,
+        product.codes,
+        product.group_id,
+        product.attributes,
+    )
+    packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return blake2b(packed, digest_size=16).digest()

@@ -1,0 +1,104 @@
+"""What a shop remembers of how it wants to be indexed and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from ..errors import InputError, ShopError
+from . import template
+from .files import write_whole
+
+DEFAULT_BOOSTS: Mapping[str, float] = {
+    "title": 1.0,
+    "brand": 1.0,
+    "category": 1.0,
+    "description": 1.0,
+    "attributes": 0.3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Say how the two lanes are searched and joined.
+
+    Attributes:
+        boosts: weight of each field in keyword search.
+        dense_weight: share of the nearest-neighbour lane in a score, from 0 (keywords alone)
+            to 1; the rest is the keyword lane's. Each lane's scores are divided by its best
+            (convex combination; Bruch et al. 2023, "An Analysis of Fusion Functions").
+        candidates: products each lane puts forward to be ranked together.
+        dense_floor: a product found by no keyword counts as a match only where its similarity
+            is at least this share of the nearest product's.
+    """
+
+    boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
+    dense_weight: float = 0.5
+    candidates: int = 200
+    dense_floor: float = 0.6
+
+    def __post_init__(self) -> None:
+        for name in ("dense_weight", "dense_floor"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+        if self.candidates < 1:
+            raise InputError(f"candidates must be at least 1, not {self.candidates}")
+        unknown = set(self.boosts) - set(DEFAULT_BOOSTS)
+        if unknown:
+            raise InputError(
+                f"no keyword field {sorted(unknown)[0]!r}; there are {', '.join(DEFAULT_BOOSTS)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Say how a shop is indexed; what changes here rebuilds what depends on it.
+
+    Attributes:
+        encoder: name given to `load_encoder`.
+        template: format string of the encoded text.
+        index: "auto" or a FAISS factory string.
+        dim: leading dimensions of each vector that are kept (Matryoshka); None keeps all.
+        language: of stemming and stop words.
+        catalog: URL of the catalogue, without a password; None is SQLite in the shop's folder.
+    """
+
+    encoder: str = "default"
+    template: str = template.DEFAULT
+    index: str = "auto"
+    dim: int | None = None
+    language: str = "english"
+    catalog: str | None = None
+    ranking: Ranking = field(default_factory=Ranking)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read settings; a missing file gives the defaults.
+
+        Raises:
+            ShopError: the file is not what `write` wrote.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            stored = orjson.loads(path.read_bytes())
+            return cls(**(stored | {"ranking": Ranking(**stored["ranking"])}))
+        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+            raise ShopError(f"{path} cannot be read as settings: {error}") from None
+
+    def write(self, path: Path) -> None:
+        """Write the settings where `read` finds them, whole or not at all."""
+        write_whole(path, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
+        """Return settings with some fields replaced; a value of None leaves a field as it is."""
+        names = {each.name for each in fields(self)}
+        given = {name: value for name, value in changes.items() if value is not None}
+        unknown = set(given) - names
+        if unknown:
+            raise InputError(f"no setting {sorted(unknown)[0]!r}; there are {', '.join(names)}")
+        return replace(self, **given)

@@ -1,0 +1,1 @@
+"""Product files and tables, read as a stream of records."""

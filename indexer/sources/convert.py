@@ -1,0 +1,157 @@
+"""Turn a record into a product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ...errors import RecordError
+from ..product import AttributeValue, Product
+from .columns import free_name
+from .fields import FieldMap
+from .flatten import flatten
+from .prices import PriceUnit, currency_code, parse_price
+from .records import RawRecord, SetAside
+from .values import (
+    as_attribute,
+    as_category,
+    as_codes,
+    as_stock,
+    as_text,
+    as_texts,
+    looks_like_part_number,
+)
+
+_NEXT_ADDRESS = re.compile(r",\s*(?=https?://|//)|[|\s]")
+_KIND_OF: dict[type, str] = {str: "text", float: "number", bool: "boolean"}
+Attributes = dict[str, AttributeValue]
+
+
+def to_product(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "units") -> Product:
+    """Return the product that a record describes.
+
+    Raises:
+        SetAside: a RecordError; there is no id, no title, or the price cannot be read.
+
+    """
+    flat = flatten(record.fields)
+    try:
+        return _convert(flat, fields, price_unit)
+    except RecordError as error:
+        raise _set_aside(record, error.reason) from None
+
+
+def product_id(record: RawRecord, fields: FieldMap) -> str:
+    """Return a record's product id alone, cheaply.
+
+    Raises:
+        SetAside: a RecordError; there is no id.
+
+    """
+    flat = record.fields
+    if fields.columns["product_id"][0] not in flat:
+        flat = flatten(flat)
+    found = as_text(fields.first(flat, "product_id"))
+    if not found:
+        raise _set_aside(record, _no_id(fields))
+    return found
+
+
+def _set_aside(record: RawRecord, reason: str) -> SetAside:
+    return SetAside(reason, source=record.source, line=record.line, record=record.fields)
+
+
+def _no_id(fields: FieldMap) -> str:
+    return f"no product id (column {' or '.join(fields.columns['product_id'])} is empty)"
+
+
+def _convert(flat: Mapping[str, object], fields: FieldMap, price_unit: PriceUnit) -> Product:
+    found = as_text(fields.first(flat, "product_id"))
+    if not found:
+        raise RecordError(_no_id(fields))
+    title = as_text(fields.first(flat, "title"))
+    if not title:
+        raise RecordError(f"no title (column {' or '.join(fields.columns['title'])} is empty)")
+    unit: PriceUnit = "cents" if fields.price_in_cents else price_unit
+    price, price_currency = parse_price(fields.first(flat, "price"), unit)
+    attributes, more_codes = _attributes(flat, fields)
+    return Product(
+        product_id=found,
+        title=title,
+        description=" ".join(as_texts(fields.first(flat, "description"))),
+        brand=as_text(fields.first(flat, "brand")) or None,
+        category=as_category(fields.first(flat, "category"), fields.category_separator) or None,
+        price=price,
+        currency=currency_code(as_text(fields.first(flat, "currency"))) or price_currency,
+        in_stock=as_stock(fields.first(flat, "in_stock")),
+        url=_address(fields.first(flat, "url")),
+        image_url=_address(fields.first(flat, "image_url")),
+        codes=_codes(flat, fields, more_codes),
+        group_id=as_text(fields.first(flat, "group_id")) or None,
+        attributes=attributes,
+    )
+
+
+def _attributes(flat: Mapping[str, object], fields: FieldMap) -> tuple[Attributes, list[str]]:
+    """Return the attributes, and the codes found among them."""
+    attributes: Attributes = {}
+    codes: list[str] = []
+    clash = False
+    for column, raw in flat.items():
+        attribute = fields.attribute(column)
+        if attribute is None:
+            continue
+        value = as_attribute(raw, attribute.kind)
+        if value is None or value == "":
+            continue
+        if attribute.is_code:
+            codes.extend(as_codes(raw))
+        if attribute.part_number and isinstance(value, str) and looks_like_part_number(value):
+            codes.insert(0, value)
+            continue
+        clash = clash or attribute.name in attributes
+        attributes[attribute.name] = value
+    return (_told_apart(flat, fields) if clash else attributes), codes
+
+
+def _told_apart(flat: Mapping[str, object], fields: FieldMap) -> Attributes:
+    """Return the attributes of a record in which two columns have one name."""
+    attributes: Attributes = {}
+    for column in sorted(flat):
+        attribute = fields.attribute(column)
+        if attribute is None:
+            continue
+        value = as_attribute(flat[column], attribute.kind)
+        if value is None or value == "":
+            continue
+        if attribute.part_number and isinstance(value, str) and looks_like_part_number(value):
+            continue
+        name = attribute.name
+        if name in attributes:
+            if attributes[name] == value and type(attributes[name]) is type(value):
+                continue
+            name = free_name(name, _KIND_OF.get(type(value)), attributes)
+        attributes[name] = value
+    return attributes
+
+
+def _codes(flat: Mapping[str, object], fields: FieldMap, more: list[str]) -> tuple[str, ...]:
+    own = [
+        code
+        for column in fields.columns.get("codes", ())
+        if (value := flat.get(column)) is not None
+        for code in as_codes(value)
+    ]
+    return tuple(dict.fromkeys(own + more))
+
+
+def _address(value: object) -> str | None:
+    """Return the first address in a text or list; entities other than & are no part of one."""
+    if isinstance(value, list | tuple):
+        texts = (item for item in value if isinstance(item, str))
+        return next((found for text in texts if (found := _address(text))), None)
+    if not isinstance(value, str):
+        return None
+    parts = _NEXT_ADDRESS.split(value.strip().replace("&amp;", "&"))
+    printable = "".join(mark for mark in parts[0] if mark.isprintable())
+    return printable or None

@@ -1,0 +1,54 @@
+"""Read JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import orjson
+
+from .lines import numbered_lines
+from .records import RawRecord, SetAside, SourceProgress
+from .stream import ByteStream
+
+
+def read_json_lines(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+    """Yield a record for each line; a line that is no JSON object is set aside."""
+    for item in numbered_lines(stream):
+        if isinstance(item, SetAside):
+            yield item
+            continue
+        number, line = item
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            yield _second_try(stream.name, number, line, error)
+            continue
+        yield as_record(value, stream.name, number)
+
+
+def as_record(value: object, source: str, line: int) -> RawRecord | SetAside:
+    """Return the record that a JSON value holds; anything but an object is set aside."""
+    if isinstance(value, dict):
+        return RawRecord(source, line, value)
+    kind = "null" if value is None else type(value).__name__
+    reason = f"the record is not a JSON object but {kind}"
+    return SetAside(reason, source=source, line=line, record=value)
+
+
+def _second_try(
+    source: str, number: int, line: bytes, error: orjson.JSONDecodeError
+) -> RawRecord | SetAside:
+    """Read what Python writes though JSON forbids it: NaN, Infinity, lone surrogates."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as bad:
+        reason = f"the line is not UTF-8 (byte {bad.start + 1})"
+        read = line.decode("utf-8", "replace")
+        return SetAside(reason, source=source, line=number, record=read)
+    try:
+        value = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        reason = f"the line is not JSON ({error.msg.split(':')[0]}, column {error.colno})"
+        return SetAside(reason, source=source, line=number, record=text)
+    return as_record(value, source, number)

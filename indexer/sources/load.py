@@ -1,0 +1,116 @@
+"""Read records from any source: a file by its suffix, a table by its URL, standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ...errors import InputError
+from . import parquet, table
+from .delimited import read_csv, read_tsv
+from .json_document import read_json
+from .json_lines import read_json_lines
+from .parquet import read_parquet
+from .records import RawRecord, SetAside, SourceProgress
+from .stream import HEAD_BYTES, STDIN, ByteStream, existing_file, open_stream
+from .table import read_table
+
+Records = Iterator[RawRecord | SetAside]
+
+STREAM_READERS: dict[str, Callable[[ByteStream, SourceProgress], Records]] = {
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+}
+FILE_READERS: dict[str, Callable[[str, SourceProgress], Records]] = {
+    ".parquet": read_parquet,
+}
+
+
+def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
+    """Return the records of a source as a stream, with those that had to be set aside.
+
+    `spec` is a file name, optionally with .gz, a table such as "sqlite:///shop.db#products",
+    or "-" for standard input.
+
+    Raises:
+        InputError: at once, for what is missing or of an unknown kind.
+        MissingExtra: the table's database driver is not installed.
+
+    """
+    progress = progress or SourceProgress()
+    if spec == STDIN:
+        return _read_stream(spec, None, progress)
+    if "://" in spec:
+        table.check_table(spec)
+        return read_table(spec, progress)
+    suffix = _suffix(spec)
+    existing_file(spec)
+    if suffix in FILE_READERS:
+        return FILE_READERS[suffix](spec, progress)
+    return _read_stream(spec, STREAM_READERS[suffix], progress)
+
+
+def count_hint(spec: str) -> int | None:
+    """Return about how many records a source has, cheaply; None where that cannot be told.
+
+    Parquet and tables are counted exactly; files of lines by the length of their first lines.
+    """
+    if spec == STDIN:
+        return None
+    if "://" in spec:
+        return table.count_rows(spec)
+    suffix = _suffix(spec)
+    size = existing_file(spec).stat().st_size
+    if suffix in FILE_READERS:
+        return parquet.count_rows(spec)
+    if suffix == ".json":
+        return None
+    progress = SourceProgress()
+    with open_stream(spec, progress) as stream:
+        sample = stream.body.read(HEAD_BYTES * 16)
+        return round(sample.count(b"\n") * max(1.0, size / max(progress.done, 1)))
+
+
+def _suffix(spec: str) -> str:
+    suffix = Path(spec.lower().removesuffix(".gz")).suffix
+    known = (*STREAM_READERS, *FILE_READERS)
+    if suffix not in known:
+        raise InputError(
+            f"{spec}: unknown kind of file; known are {', '.join(known)}, each also with .gz, "
+            "a table such as sqlite:///shop.db#products, and - for standard input"
+        )
+    return suffix
+
+
+def _read_stream(
+    spec: str,
+    reader: Callable[[ByteStream, SourceProgress], Records] | None,
+    progress: SourceProgress,
+) -> Records:
+    with open_stream(spec, progress) as stream:
+        line = 0
+        if reader is None or (reader is read_json_lines and _is_array(stream.head)):
+            reader = _recognise(stream.head)
+        for item in reader(stream, progress):
+            line = item.line or line
+            yield item
+        if stream.problem:
+            yield SetAside(stream.problem, source=stream.name, line=line + 1)
+
+
+def _recognise(head: bytes) -> Callable[[ByteStream, SourceProgress], Records]:
+    """Return the reader for a stream without a name, by its first bytes."""
+    return read_json if _is_array(head) or _start(head)[:1] == b"{" else read_csv
+
+
+def _is_array(head: bytes) -> bool:
+    """Tell whether an array of objects begins here, whatever the file is called."""
+    start = _start(head)
+    return start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]")
+
+
+def _start(head: bytes) -> bytes:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()

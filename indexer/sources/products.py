@@ -1,0 +1,191 @@
+"""Read products from sources: records, recognised, and converted when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import orjson
+
+from ..product import Product
+from .convert import product_id, to_product
+from .fields import FieldMap
+from .load import Records, read_records
+from .prices import PriceUnit
+from .records import RawRecord, SetAside, SourceProgress
+from .shopify import complete_rows
+from .stream import size_of
+
+SAMPLE_RECORDS = 200
+"""How many records at the beginning of a source its fields are recognised from."""
+
+_LONGEST_HEAD = 10 * SAMPLE_RECORDS
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItem:
+    """Hold one record that has an id, not yet converted.
+
+    Attributes:
+        digest: 16 bytes that change whenever the product it converts to may change.
+
+    """
+
+    product_id: str
+    digest: bytes
+    record: RawRecord
+    fields: FieldMap
+    price_unit: PriceUnit
+
+    @property
+    def source(self) -> str:
+        """Return the source the record came from."""
+        return self.record.source
+
+    @property
+    def line(self) -> int:
+        """Return the record's line or position in its source."""
+        return self.record.line
+
+    def to_product(self) -> Product:
+        """Return the product.
+
+        Raises:
+            RecordError: the record has no title, or its price cannot be read.
+
+        """
+        return to_product(self.record, self.fields, price_unit=self.price_unit)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProduct:
+    """Hold a product and where it was read."""
+
+    product: Product
+    source: str
+    line: int
+
+
+def read_items(
+    specs: Sequence[str],
+    *,
+    overrides: Mapping[str, str] | None = None,
+    price_unit: PriceUnit = "units",
+    on_recognised: Callable[[str, FieldMap], None] | None = None,
+    progress: SourceProgress | None = None,
+) -> Iterator[SourceItem | SetAside]:
+    """Return the records of all sources in order, not yet converted, and those set aside.
+
+    Fields are recognised for each source by itself, from its first records; `on_recognised` is
+    called with the source and its map before the first item of that source is given.
+
+    Raises:
+        InputError: at once for a source that is missing or of an unknown kind; while reading,
+            for one whose id or title cannot be recognised.
+
+    """
+    progress = progress or SourceProgress()
+    sizes = [size_of(spec) for spec in specs]
+    progress.total = None if None in sizes else sum(size or 0 for size in sizes)
+    opened = [(spec, read_records(spec, progress)) for spec in specs]
+    return chain.from_iterable(
+        _items(spec, records, overrides or {}, price_unit, on_recognised, progress)
+        for spec, records in opened
+    )
+
+
+def read_products(
+    specs: Sequence[str],
+    *,
+    overrides: Mapping[str, str] | None = None,
+    price_unit: PriceUnit = "units",
+    on_recognised: Callable[[str, FieldMap], None] | None = None,
+    is_known: Callable[[str, bytes], bool] | None = None,
+    progress: SourceProgress | None = None,
+) -> Iterator[SourceProduct | SetAside]:
+    """Yield the products of all sources, and the records set aside.
+
+    Those for which `is_known(product_id, digest)` is true are left out, unconverted.
+    """
+    items = read_items(
+        specs,
+        overrides=overrides,
+        price_unit=price_unit,
+        on_recognised=on_recognised,
+        progress=progress,
+    )
+    return _converted(items, is_known)
+
+
+def record_digest(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "units") -> bytes:
+    """Return 16 bytes that stand for the record as read and for how it is converted."""
+    try:
+        content = orjson.dumps(record.fields, default=repr, option=_OPTIONS)
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits, half a surrogate pair
+        content = json.dumps(record.fields, default=repr, skipkeys=True).encode()
+    key = hashlib.blake2b(f"{price_unit}\n{fields.fingerprint}".encode(), digest_size=32).digest()
+    return hashlib.blake2b(content, digest_size=16, key=key).digest()
+
+
+def _converted(
+    items: Iterator[SourceItem | SetAside], is_known: Callable[[str, bytes], bool] | None
+) -> Iterator[SourceProduct | SetAside]:
+    for item in items:
+        if isinstance(item, SetAside):
+            yield item
+            continue
+        if is_known and is_known(item.product_id, item.digest):
+            continue
+        try:
+            product = item.to_product()
+        except SetAside as error:
+            yield error
+        else:
+            yield SourceProduct(product, item.source, item.line)
+
+
+def _items(
+    spec: str,
+    records: Records,
+    overrides: Mapping[str, str],
+    price_unit: PriceUnit,
+    on_recognised: Callable[[str, FieldMap], None] | None,
+    progress: SourceProgress,
+) -> Iterator[SourceItem | SetAside]:
+    records = complete_rows(records, progress)
+    head: list[RawRecord | SetAside] = []
+    sample: list[RawRecord] = []
+    for item in records:
+        head.append(item)
+        if isinstance(item, RawRecord):
+            sample.append(item)
+        if len(sample) == SAMPLE_RECORDS or (sample and len(head) > _LONGEST_HEAD):
+            break
+        if len(head) > _LONGEST_HEAD:  # unreadable from the start: hold none of it
+            yield from (bad for bad in head if isinstance(bad, SetAside))
+            head.clear()
+    if not sample:
+        yield from (bad for bad in head if isinstance(bad, SetAside))
+        return
+    fields = FieldMap.recognise(sample, overrides)
+    if on_recognised:
+        on_recognised(spec, fields)
+    for item in chain(head, records):
+        yield item if isinstance(item, SetAside) else _item(item, fields, price_unit)
+
+
+def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | SetAside:
+    try:
+        found = product_id(record, fields)
+        digest = record_digest(record, fields, price_unit=price_unit)
+    except SetAside as error:
+        return error
+    except (RecursionError, ValueError) as error:
+        reason = f"the record cannot be taken in ({error})"
+        return SetAside(reason, source=record.source, line=record.line)
+    return SourceItem(found, digest, record, fields, price_unit)

@@ -1,0 +1,208 @@
+"""The rules by which columns are told apart: names first, then whether the values fit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...errors import InputError
+from .attribute_names import attribute_name
+from .columns import infer_kind
+from .names import OUR_FIELDS, SHOPIFY, SHOPIFY_NOISE, candidates, fold_name
+from .values import as_stock, as_text, as_texts, is_address
+
+Samples = Mapping[str, Sequence[object]]
+
+_ORDER = ("product_id", "title", *(name for name in OUR_FIELDS if name != "codes"), "codes")
+_NEEDED = ("product_id", "title")
+_KEPT_ANYWAY = frozenset({"product_id", "title", "price", "codes", "group_id"})
+_COLUMNS_LISTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Hold the columns chosen for a field, and how they were told."""
+
+    columns: tuple[str, ...]
+    how: str
+
+
+def choose_columns(
+    samples: Samples, overrides: Mapping[str, str], source: str
+) -> dict[str, Choice]:
+    """Return the columns of each field that can be recognised; overrides come first.
+
+    Raises:
+        InputError: no id or no title, or an override that fits nothing.
+
+    """
+    by_name: dict[str, list[str]] = {}
+    for column in samples:
+        by_name.setdefault(fold_name(column), []).append(column)
+    chosen = _by_hand(samples, overrides, by_name, source)
+    used = {column for choice in chosen.values() for column in choice.columns}
+    shopify = is_shopify(samples)
+    for field in dict.fromkeys(_ORDER):
+        if field in chosen or field in overrides:
+            continue
+        known = _known_columns(field, by_name, shopify)
+        free = {
+            column: how
+            for column, how in known.items()
+            if column not in used or (shopify and field == "group_id")
+        }
+        choice = _choose(field, free, samples)
+        if choice:
+            chosen[field] = choice
+            used.update(choice.columns)
+    _check_needed(chosen, samples, source)
+    return {
+        field: chosen[field] for field in OUR_FIELDS if field in chosen and chosen[field].columns
+    }
+
+
+def is_shopify(columns: Iterable[str]) -> bool:
+    """Tell whether columns are those of a Shopify product export."""
+    folded = {fold_name(column) for column in columns}
+    return {"handle", "title"} <= folded and bool({"variantsku", "variantprice"} & folded)
+
+
+def _known_columns(
+    field: str, by_name: Mapping[str, Sequence[str]], shopify: bool
+) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for name, convention in candidates(field, shopify=shopify).items():
+        for column in by_name.get(name, ()):
+            known.setdefault(column, convention)
+    return known
+
+
+def _by_hand(
+    samples: Samples,
+    overrides: Mapping[str, str],
+    by_name: Mapping[str, Sequence[str]],
+    source: str,
+) -> dict[str, Choice]:
+    chosen: dict[str, Choice] = {}
+    for field, names in overrides.items():
+        if field not in OUR_FIELDS:
+            raise InputError(
+                f"--map {field}={names}: there is no field {field}; "
+                f"the fields are {', '.join(OUR_FIELDS)}"
+            )
+        wanted = [names] if names in samples or not names else names.split("|")
+        columns = tuple(
+            _column(name.strip(), samples, by_name, field, source) for name in wanted if name
+        )
+        chosen[field] = Choice(columns, "--map")
+    return chosen
+
+
+def _column(
+    name: str, samples: Samples, by_name: Mapping[str, Sequence[str]], field: str, source: str
+) -> str:
+    if name in samples:
+        return name
+    if by_name.get(fold_name(name)):
+        return by_name[fold_name(name)][0]
+    near = difflib.get_close_matches(name, list(samples), n=3)
+    hint = f"; near to it are {', '.join(near)}" if near else f"; found are {_listed(samples)}"
+    raise InputError(f"--map {field}={name}: {source} has no column {name}{hint}")
+
+
+def _choose(field: str, known: Mapping[str, str], samples: Samples) -> Choice | None:
+    fits = _FITS.get(field)
+    fitting = [column for column in known if samples[column] and _all_fit(fits, samples[column])]
+    empty = [column for column in known if not samples[column]]
+    ranked = fitting + empty
+    if field in _KEPT_ANYWAY:
+        ranked += [column for column in known if column not in ranked]
+    if not ranked:
+        return None
+    if field == "codes":
+        return Choice(tuple(column for column in known), known[ranked[0]])
+    best = ranked[0]
+    stem = best.partition(".")[0]
+    fallbacks = [
+        column
+        for column in known
+        if column != best
+        and (column.partition(".")[0] == stem or known[column] == known[best] == SHOPIFY)
+    ]
+    return Choice((best, *fallbacks), known[best])
+
+
+def _all_fit(fits: Callable[[object], bool] | None, values: Sequence[object]) -> bool:
+    return fits is None or any(fits(value) for value in values)
+
+
+def _has_letter(value: object) -> bool:
+    return any(mark.isalpha() for text in as_texts(value) for mark in text)
+
+
+_FITS: Mapping[str, Callable[[object], bool]] = {
+    "title": _has_letter,
+    "brand": _has_letter,
+    "category": _has_letter,
+    "currency": _has_letter,
+    "in_stock": lambda value: as_stock(value) is not None,
+    "url": lambda value: as_text(value).startswith(("http", "/", "www.")),
+    "image_url": lambda value: "/" in as_text(value) or "." in as_text(value),
+}
+
+
+def _check_needed(chosen: Mapping[str, Choice], samples: Samples, source: str) -> None:
+    missing = [field for field in _NEEDED if field not in chosen or not chosen[field].columns]
+    if not missing:
+        return
+    what = " and no ".join(missing)
+    options = " ".join(f"--map {field}=COLUMN" for field in missing)
+    raise InputError(
+        f"{source}: no {what} could be recognised among the columns {_listed(samples)}; "
+        f"say which it is with {options}"
+    )
+
+
+def _listed(samples: Samples) -> str:
+    names = list(samples)
+    more = f" and {len(names) - _COLUMNS_LISTED} more" if len(names) > _COLUMNS_LISTED else ""
+    return (", ".join(names[:_COLUMNS_LISTED]) or "(none)") + more
+
+
+def without_use(columns: Iterable[str]) -> frozenset[str]:
+    """Return the columns of a Shopify export that say nothing of a product."""
+    columns = list(columns)
+    noise = SHOPIFY_NOISE if is_shopify(columns) else frozenset[str]()
+    return frozenset(column for column in columns if fold_name(column) in noise)
+
+
+def holds_addresses(values: Sequence[object]) -> bool:
+    """Tell whether a column was seen to hold web addresses only, which no attribute keeps."""
+    return bool(values) and all(_is_page(value) for value in values)
+
+
+def _is_page(value: object) -> bool:
+    texts = as_texts(value)
+    return bool(texts) and all(is_address(text) and "://schema.org/" not in text for text in texts)
+
+
+def forced_kinds(columns: Iterable[str], samples: Samples) -> dict[str, str]:
+    """Return the kinds of the columns whose texts are read as something else."""
+    kinds = {
+        column: infer_kind(column, samples[column])
+        for column in columns
+        if attribute_name(column)[1] is None
+    }
+    return {column: kind for column, kind in kinds.items() if kind}
+
+
+def category_separator(chosen: Mapping[str, Choice], samples: Samples) -> str | None:
+    """Return what stands between levels: ">", "|", " / ", or "/" where it is clearly a path."""
+    columns = chosen["category"].columns if "category" in chosen else ()
+    texts = [value for name in columns for value in samples.get(name, ()) if isinstance(value, str)]
+    for mark in (">", "|", " / "):
+        if any(mark in text for text in texts):
+            return mark
+    # "Audio/Video" is one category; "Home/Kitchen/Pans" is three, and so is "/Home/Kitchen".
+    return "/" if any(text.count("/") > 1 or text[:1] == "/" for text in texts) else None

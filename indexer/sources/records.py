@@ -1,0 +1,66 @@
+"""What a source gives: records as read, records set aside, and how far reading has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ...errors import RecordError
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """Hold one record as its source gave it.
+
+    Attributes:
+        source: the file, table or stream it came from, as the user named it.
+        line: the line of the file where that has a meaning, else the record's position, from 1.
+        fields: the source's own names and values; values may be nested.
+
+    """
+
+    source: str
+    line: int
+    fields: Mapping[str, object]
+
+
+class SetAside(RecordError):  # noqa: N818 - reads as what became of the record
+    """Report one record that was set aside, together with what was read of it."""
+
+    def __init__(self, reason: str, *, source: str, line: int, record: object = None) -> None:
+        super().__init__(reason, source=source, line=line)
+        self.record = record
+
+
+@dataclass(slots=True)
+class SourceProgress:
+    """Tell how far reading has come, in bytes as stored; ask it whenever a display is drawn.
+
+    Attributes:
+        total: bytes of all sources together; None where one has no known size.
+        skipped: rows that are no products and no errors, counted by what they are.
+
+    """
+
+    total: int | None = None
+    skipped: dict[str, int] = field(default_factory=dict)
+    _finished: int = 0
+    _position: Callable[[], int] | None = None
+
+    @property
+    def done(self) -> int:
+        """Return the bytes read so far."""
+        return self._finished + (self._position() if self._position else 0)
+
+    def skip(self, what: str) -> None:
+        """Count one row that is dropped on purpose."""
+        self.skipped[what] = self.skipped.get(what, 0) + 1
+
+    def follow(self, position: Callable[[], int]) -> None:
+        """Take the position in the source that is being read from `position`."""
+        self._position = position
+
+    def finish(self, size: int) -> None:
+        """Note that the source being read, of `size` bytes, is at its end."""
+        self._finished += size
+        self._position = None

@@ -1,0 +1,69 @@
+"""The file of records that were set aside, with where they stood and why."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from ...errors import RecordError
+from .records import SetAside
+
+_LONGEST_RECORD = 10_000
+_QUOTED = re.compile(r"'[^']*'")
+
+
+class RejectedFile:
+    """Write records that were set aside to a JSON Lines file, and count them by reason.
+
+    A file left by an earlier run is removed on entering; without a rejected record there is
+    none. Use it as a context manager.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.counts: Counter[str] = Counter()
+        self._file: IO[str] | None = None
+
+    @property
+    def total(self) -> int:
+        """Return how many records were set aside."""
+        return self.counts.total()
+
+    def add(self, error: RecordError) -> None:
+        """Write and count one record."""
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8")
+        # Counted without the value, so that "price 'abc'" and "price 'x'" are one reason.
+        self.counts[_QUOTED.sub("…", error.reason)] += 1
+        line = {"source": error.source, "line": error.line, "reason": error.reason}
+        record = error.record if isinstance(error, SetAside) else None
+        self._file.write(json.dumps({**line, "record": _short(record)}) + "\n")
+
+    def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _short(record: object) -> object:
+    """Return a record as JSON can hold it; a long one as the beginning of its text."""
+    text = (
+        record
+        if isinstance(record, str)
+        else json.dumps(record, default=str, skipkeys=True, ensure_ascii=False)
+    )
+    if len(text.encode("utf-8", "replace")) <= _LONGEST_RECORD:
+        return record if isinstance(record, str) else json.loads(text)
+    return text.encode("utf-8", "replace")[:_LONGEST_RECORD].decode("utf-8", "ignore")

@@ -1,0 +1,1 @@
+"""Filters: parsed once from SQL, evaluated on columns, never turned into SQL text."""

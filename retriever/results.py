@@ -1,0 +1,78 @@
+"""What a retrieval gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..indexer.product import Product
+
+
+@dataclass(frozen=True, slots=True)
+class LaneScore:
+    """Say where one lane (dense or lexical) put a product, with its raw and scaled score.
+
+    The rank counts from 1; it is None where another lane put the product forward.
+    """
+
+    rank: int | None
+    score: float
+    scaled: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Say why a product stands where it does; filled only when asked for."""
+
+    lanes: Mapping[str, LaneScore]
+    exact_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Hold one ranked product; a higher score is closer, ranks count from 1."""
+
+    product_id: str
+    score: float
+    rank: int
+    product: Product
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """Count the products that hold a value, or a price in [low, high)."""
+
+    value: str
+    count: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Sequence[Hit]):
+    """Hold one page of hits, what was counted, and how long it took.
+
+    Attributes:
+        hits: the page, best first.
+        total: products that pass the filter and match the query.
+        facets: for each field asked for, its values and their counts over all of `total`.
+        took: milliseconds spent in each stage.
+        plan: what the filter and the index did, in words; filled when asked to explain.
+
+    """
+
+    hits: tuple[Hit, ...]
+    total: int
+    facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=dict)
+    took: Mapping[str, float] = field(default_factory=dict)
+    plan: Mapping[str, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, index: int) -> Hit:  # type: ignore[override]
+        return self.hits[index]

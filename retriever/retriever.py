@@ -1,0 +1,260 @@
+"""The shop as a program sees it: open it, ask it, change it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ..encoder.truncation import truncate
+from ..errors import ShopError
+from ..indexer.pages import CatalogPages, Pages, SqlitePages
+from ..indexer.product import Product
+from ..indexer.settings import Ranking
+from ..indexer.shop import Shop
+from ..indexer.snapshot import Snapshot
+from .facets import count_facets
+from .query import Mode, Query
+from .ranking import Ranked, rank
+from .results import Hit, Results
+from .sorting import Sort
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..encoder.base import Encoder, FloatArray
+    from ..indexer.catalog import Catalog
+
+_QUERIES_CACHED = 4096
+
+
+class ECommRetriever:
+    """Search the products of a shop, and change them.
+
+    Safe to use from several threads. A generation that another process publishes is seen by
+    the next call.
+
+    >>> with ECommRetriever.open("shop.dsv3") as shop:
+    ...     results = shop.retrieve("wireless mouse", k=10, where="price < 30", facets=["brand"])
+    """
+
+    def __init__(self, shop: Shop, catalog_url: str | None = None) -> None:
+        self._shop = shop
+        self._catalog_url = catalog_url
+        self._catalog: Catalog | None = None
+        self.settings = shop.settings
+        self._lock = threading.Lock()
+        self._pages: Pages = CatalogPages(lambda: self.catalog)
+        if catalog_url is None and self.settings.catalog is None:
+            self._pages = SqlitePages(shop.sqlite)
+        self._snapshot: Snapshot | None = None
+        self._published: tuple[int, int] | None = None
+        self._encoder: Encoder | None = None
+        self._encode = lru_cache(maxsize=_QUERIES_CACHED)(self._encode_query)
+
+    @classmethod
+    def open(cls, path: str | Path, *, catalog_url: str | None = None) -> Self:
+        """Open a shop that was indexed before.
+
+        Args:
+            path: the shop's folder.
+            catalog_url: where the catalogue is, if not where the shop remembers it.
+
+        Raises:
+            ShopError: there is no shop, or it has no generation yet.
+        """
+        retriever = cls(Shop.existing(path), catalog_url)
+        retriever.snapshot()
+        return retriever
+
+    # -- asking ----------------------------------------------------------------------------
+
+    def retrieve(
+        self,
+        query: str,
+        k: int = 10,
+        where: str | None = None,
+        *,
+        offset: int = 0,
+        mode: Mode = "hybrid",
+        facets: Sequence[str] = (),
+        sort: str | None = None,
+        prefix: bool = False,
+        explain: bool = False,
+        ranking: Ranking | None = None,
+    ) -> Results:
+        """Return a page of the products that answer a query.
+
+        Args:
+            query: what the shopper typed; empty browses all that passes the filter.
+            k: hits a page.
+            where: condition over the products' fields, as in `price < 30 and in_stock`.
+            offset: hits passed over before the page; pages are stable within a generation.
+            mode: "hybrid", "dense" or "lexical".
+            facets: fields whose values are counted over everything that passes and matches.
+            sort: `field`, `field:asc` or `field:desc` instead of the score.
+            prefix: whether the last word may be unfinished.
+            explain: fill `Hit.explanation` and `Results.plan`.
+            ranking: other weights than the shop's.
+
+        Raises:
+            FilterError: `where` cannot be understood, or names an unknown field.
+            InputError: another argument cannot be used.
+        """
+        asked = Query(
+            text=query,
+            where=where,
+            k=k,
+            offset=offset,
+            mode=mode,
+            facets=tuple(facets),
+            sort=Sort.parse(sort) if sort else None,
+            prefix=prefix,
+            explain=explain,
+        )
+        begin = time.perf_counter()
+        snapshot = self.snapshot()
+        ranked = rank(asked, snapshot, ranking or self.settings.ranking, self._encode)
+        counted = {}
+        if asked.facets and ranked.matching is not None:
+            counted = count_facets(asked.facets, snapshot.columns, ranked.matching)
+        hits = self._hits(ranked, offset)
+        took = {**ranked.took, "total": (time.perf_counter() - begin) * 1000}
+        return Results(hits, ranked.total, counted, took, ranked.plan if explain else {})
+
+    def retrieve_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        where: str | None = None,
+        *,
+        mode: Mode = "hybrid",
+        ranking: Ranking | None = None,
+    ) -> list[Results]:
+        """Return a page for each of several queries, in their order."""
+        return [self.retrieve(query, k, where, mode=mode, ranking=ranking) for query in queries]
+
+    def products(self) -> Iterator[Product]:
+        """Stream all products of the catalogue."""
+        return self.catalog.products()
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the shop's catalogue, opening it at the first call."""
+        with self._lock:
+            if self._catalog is None:
+                self._catalog = self._shop.open_catalog(self._catalog_url)
+            return self._catalog
+
+    @property
+    def encoder(self) -> Encoder:
+        """Return the shop's encoder, loading it at the first call."""
+        with self._lock:
+            if self._encoder is None:
+                from ..encoder.load import load_encoder
+
+                self._encoder = load_encoder(self.settings.encoder, threads=1)
+            return self._encoder
+
+    def snapshot(self) -> Snapshot:
+        """Return the live generation, opening it if another has been published.
+
+        Raises:
+            ShopError: nothing was ever published.
+        """
+        published = self._pointer()
+        with self._lock:
+            if self._snapshot is None or published != self._published:
+                folder = self._shop.generations.current()
+                if folder is None:
+                    raise ShopError(
+                        f"{self._shop.folder} has no generation yet; "
+                        f"finish with: dsv3 index --into {self._shop.folder}"
+                    )
+                if self._snapshot is None or folder != self._snapshot.folder:
+                    self._snapshot = Snapshot(folder)
+                self._published = published
+                self.settings = self._shop.settings
+            return self._snapshot
+
+    def _pointer(self) -> tuple[int, int] | None:
+        try:
+            status = self._shop.generations.pointer.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _encode_query(self, text: str) -> FloatArray:
+        encoder, snapshot = self.encoder, self.snapshot()
+        snapshot.check_encoder(encoder.fingerprint, self.settings.encoder)
+        vector = encoder.encode_queries([text])
+        return truncate(vector, snapshot.manifest.encoder["dim"], encoder.similarity)
+
+    def _hits(self, ranked: Ranked, offset: int) -> tuple[Hit, ...]:
+        rows = ranked.rows.tolist()
+        found = zip(rows, ranked.scores.tolist(), self._pages.get_rows(rows), strict=True)
+        return tuple(
+            Hit(
+                product_id=product.product_id,
+                score=score,
+                rank=offset + place,
+                product=product,
+                explanation=ranked.explanations.get(row),
+            )
+            for place, (row, score, product) in enumerate(found, 1)
+            if product is not None  # deleted since the generation was made
+        )
+
+    # -- changing --------------------------------------------------------------------------
+
+    def upsert(self, products: Iterable[Product]) -> int:
+        """Add or replace products and publish a generation that holds them.
+
+        Returns how many were new or different. Only texts that changed are encoded.
+
+        Raises:
+            ShopError: another process is changing the shop.
+        """
+        with self._shop.writing():
+            done = self.catalog.upsert(products)
+            self._publish()
+        return done.added + done.changed
+
+    def delete(self, product_ids: Iterable[str]) -> int:
+        """Delete products and publish a generation without them; returns how many went.
+
+        Raises:
+            ShopError: another process is changing the shop.
+        """
+        with self._shop.writing():
+            deleted = self.catalog.delete(product_ids)
+            self._publish()
+        return deleted
+
+    def _publish(self) -> None:
+        from ..indexer.build import build_generation
+        from ..indexer.progress import Silent
+
+        build_generation(self._shop, self.catalog, self.settings, self.encoder, Silent())
+
+    def close(self) -> None:
+        """Give back the catalogue's connections and let go of the generation."""
+        self._pages.close()
+        with self._lock:
+            if self._catalog is not None:
+                self._catalog.close()
+            self._catalog = self._snapshot = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

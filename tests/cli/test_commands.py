@@ -1,0 +1,197 @@
+"""The command line, run as a user runs it, on the sample catalogue."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from dsv3.cli.app import app, main
+
+CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
+
+
+@dataclass
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+class Runner:
+    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._patch = patch
+
+    def __call__(self, *arguments: str | Path) -> Done:
+        self._patch.setattr(sys, "argv", ["dsv3", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 0
+        else:
+            status = 0
+        out, err = self._capsys.readouterr()
+        return Done(status, out, err)
+
+
+@pytest.fixture
+def dsv3(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    monkeypatch.setenv("COLUMNS", "120")
+    return Runner(capsys, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from dsv3.indexer.index import index_shop
+    from dsv3.indexer.ingest import Reading
+
+    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
+    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
+    return made
+
+
+def lines(done: Done) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def test_index_says_what_it_recognised_and_what_it_did(dsv3: Runner, tmp_path: Path) -> None:
+    done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
+    assert done.status == 0
+    assert "Fields of" in done.err
+    assert "description" in done.err
+    assert "529 added" in done.out
+    again = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3")
+    assert "529 unchanged" in again.out
+    assert "up to date" in again.out
+
+
+def test_index_prints_one_summary_object(dsv3: Runner, tmp_path: Path) -> None:
+    bad = tmp_path / "few.jsonl.gz"
+    records = ['{"sku": "1", "name": "A"}', '{"sku": "2"}', "nonsense"]
+    bad.write_bytes(gzip.compress("\n".join(records).encode()))
+    done = dsv3("index", bad, "--into", tmp_path / "s.dsv3", "--encoder", "hashing", "--json")
+    assert (done.status, done.err) == (0, "")
+    (summary,) = lines(done)
+    assert summary["products"] == 1
+    assert summary["records"]["added"] == 1
+    assert sum(summary["records"]["rejected"].values()) == 2
+    assert summary["texts"]["encoded"] == 1
+
+
+def test_search_prints_a_table(dsv3: Runner, shop: Path) -> None:
+    done = dsv3("search", "wireless mouse", "--in", shop, "-k", "3", "--where", "price < 60")
+    assert done.status == 0
+    assert "mouse" in done.out.lower()
+    assert "EUR" in done.out
+    assert "1-3 of" in done.out
+
+
+def test_search_prints_objects(dsv3: Runner, shop: Path) -> None:
+    hits = lines(dsv3("search", "wireless mouse", "--in", shop, "-k", "3", "--json", "--explain"))
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert {"product_id", "title", "price", "attributes", "score", "explanation"} <= set(hits[0])
+
+
+def test_search_shows_facets_order_and_reasons(dsv3: Runner, shop: Path) -> None:
+    done = dsv3(
+        "search", "jacket", "--in", shop, "--facet", "brand", "--facet", "price",
+        "--sort", "price:asc", "--explain",
+    )  # fmt: skip
+    assert done.status == 0
+    assert "brand" in done.out
+    assert "BM25" in done.out
+    assert "dense" in done.out
+
+
+def test_search_browses_and_finds_nothing_politely(dsv3: Runner, shop: Path) -> None:
+    assert "of 529 products" in dsv3("search", "", "--in", shop).out
+    none = dsv3("search", "mouse", "--in", shop, "--where", "price < 0")
+    assert (none.status, none.out.strip()) == (0, "No products match.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search", "x", "--in", "none.dsv3"], "there is no shop at none.dsv3"),
+        (["search", "x", "--in", "SHOP", "--where", "pric < 3"], "unknown field 'pric'"),
+        (["search", "x", "--in", "SHOP", "--sort", "price:up"], "asc or desc"),
+        (["search", "x", "--in", "SHOP", "--dense-weight", "3"], "between 0 and 1"),
+        (["index", "missing.jsonl"], "missing.jsonl"),
+        (["index", "list.xlsx"], "list.xlsx"),
+        (["index", "x.jsonl", "--map", "title"], "--map 'title'"),
+        (["index", "CATALOGUE", "--template", "{title"], "template"),
+        (["index", "CATALOGUE", "--encoder", "hashing:x"], "hashing:x"),
+        (["index", "CATALOGUE", "--index", "Nonsense7"], "Nonsense7"),
+        (["index", "CATALOGUE", "--language", "klingon"], "klingon"),
+        (["index", "CATALOGUE", "--catalog", "mysql://me:secret@host/db"], "mysql"),
+        (["info", "none.dsv3"], "there is no shop"),
+        (["delete", "none.dsv3", "1"], "there is no shop"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(
+    dsv3: Runner,
+    shop: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: Sequence[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {"SHOP": str(shop), "CATALOGUE": str(CATALOGUE)}
+    given = [names.get(each, each) for each in arguments]
+    if given[0] == "index" and "--encoder" not in given:
+        given += ["--encoder", "hashing"]
+    done = dsv3(*given)
+    assert done.status != 0
+    (line,) = (each for each in done.err.splitlines() if each.startswith("dsv3: "))
+    assert message in line
+    assert "secret" not in done.err
+    assert "Traceback" not in done.err
+
+
+def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
+    shop = tmp_path / "s.dsv3"
+    dsv3("index", CATALOGUE, "--into", shop, "--encoder", "hashing")
+    (found,) = lines(dsv3("info", shop, "--json", "--check"))
+    assert (found["products"], found["problems"]) == (529, [])
+    (first,) = lines(dsv3("search", "", "--in", shop, "-k", "1", "--json"))
+    done = dsv3("delete", shop, first["product_id"], "nobody")
+    assert done.out.strip() == "deleted 1 products; 1 were not there"
+    shown = dsv3("info", shop)
+    assert "528" in shown.out
+    assert "good" in shown.out
+
+
+def test_version_and_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dsv3", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("dsv3 0.")
+
+
+def test_every_command_has_help() -> None:
+    def walk(command: Any, path: str) -> None:
+        assert command.help, path
+        for parameter in command.params:
+            assert getattr(parameter, "help", None) or parameter.name == "help", (path, parameter)
+        for name, child in getattr(command, "commands", {}).items():
+            walk(child, f"{path} {name}")
+
+    walk(typer.main.get_command(app), "dsv3")
+
+
+def test_a_search_says_nothing_in_logs(shop: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dsv3", "search", "secret wish", "--in", str(shop)],
+        capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "100"},
+    )  # fmt: skip
+    assert done.stderr == ""

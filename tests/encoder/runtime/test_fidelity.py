@@ -1,0 +1,116 @@
+"""A compiled encoder gives the vectors of the original, which torch runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dsv3.encoder.base import Encoder, FloatArray
+from dsv3.encoder.default import default_folder
+from dsv3.encoder.load import load_encoder
+from dsv3.encoder.runtime.export import export_folder
+from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
+
+SMALL: list[dict[str, Any]] = [
+    {"family": "bert"},
+    {"family": "bert", "pooling": "cls"},
+    {"family": "bert", "settings": {"similarity_fn_name": "dot"}},
+    {"family": "bert", "settings": {"prompts": {"query": "search: ", "passage": "text: "}}},
+    {"family": "roberta"},
+    {"family": "xlm-roberta", "pooling": "cls"},
+    {"family": "dsv3"},
+    {"family": "dsv3", "moe_layers": [0, 1], "shared_intermediate_size": 0},
+    {"family": "dsv3", "moe_layers": [0], "num_experts": 8, "num_experts_per_tok": 1},
+    {"family": "dsv3", "moe_layers": []},
+]
+TEXTS = [
+    "toner",
+    "wireless mouse, 2.4 GHz, black",
+    "",
+    "   \n",
+    "Kaffeevollautomat aus Edelstahl, 1,8 l",
+    "无线鼠标 静音 🖱️",
+    "word " * 46,
+    "word " * 47,
+    "a text that is far longer than the limit of the model " * 12,
+    *(f"product {number} " + "with some more words " * (number % 9) for number in range(30)),
+]
+
+
+def cosines(one: FloatArray, other: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: FloatArray = (one * other).sum(axis=1) / lengths
+    return found
+
+
+def _pair(folder: Path) -> tuple[Encoder, Encoder]:
+    return (
+        SentenceTransformerEncoder(folder, threads=1),
+        load_encoder(f"{folder},precision=fp32", runtime="compiled"),
+    )
+
+
+@pytest.mark.parametrize("shape", SMALL, ids=str)
+def test_small_models_agree_with_torch(small_model: Any, shape: dict[str, Any]) -> None:
+    original, compiled = _pair(small_model(**shape))
+    assert (compiled.dim, compiled.max_tokens) == (original.dim, original.max_tokens)
+    assert compiled.similarity == original.similarity
+    assert compiled.fingerprint == original.fingerprint
+    np.testing.assert_array_equal(compiled.count_tokens(TEXTS), original.count_tokens(TEXTS))
+    for one, other in (
+        (original.encode_documents(TEXTS), compiled.encode_documents(TEXTS)),
+        (original.encode_queries(TEXTS), compiled.encode_queries(TEXTS)),
+    ):
+        np.testing.assert_allclose(one, other, atol=2e-4, rtol=1e-3)
+        assert cosines(one, other).min() > 0.99999
+
+
+def test_the_gates_differ(small_model: Any) -> None:
+    _, compiled = _pair(small_model("dsv3"))
+    queries, documents = compiled.encode_queries(TEXTS), compiled.encode_documents(TEXTS)
+    assert cosines(queries, documents).min() < 0.999
+
+
+def test_lower_casing_is_kept(small_model: Any) -> None:
+    _, compiled = _pair(small_model(lowercase=True))
+    np.testing.assert_array_equal(
+        compiled.encode_documents(["USB Cable"]), compiled.encode_documents(["usb cable"])
+    )
+
+
+def test_the_default_agrees_with_torch(texts: list[str]) -> None:
+    original, compiled = _pair(default_folder())
+    sample = [*texts[:12], "", "word " * 400]
+    one, other = original.encode_documents(sample), compiled.encode_documents(sample)
+    assert cosines(one, other).min() >= 0.9999
+
+
+@pytest.mark.parametrize("family", ["bert", "dsv3"])
+def test_int8_stays_near_and_is_smaller(small_model: Any, tmp_path: Path, family: str) -> None:
+    folder = small_model(family, initializer_range=0.1)
+    whole = export_folder(folder, tmp_path / "fp32", precision="fp32")
+    small = export_folder(folder, tmp_path / "int8", precision="int8", texts=TEXTS)
+    assert small.mean_cosine > 0.98
+    assert small.fingerprint != whole.fingerprint == small.source
+    rounded = load_encoder(str(tmp_path / "int8"))
+    again = load_encoder(str(tmp_path / "fp32"))
+    differ = np.abs(rounded.encode_documents(TEXTS) - again.encode_documents(TEXTS)).max()
+    assert 1e-4 < differ < 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize(("precision", "least"), [("fp32", 0.9999), ("bf16", 0.9999)])
+def test_a_thousand_real_texts_agree(icecat: Path, precision: str, least: float) -> None:
+    import gzip
+    import json
+
+    with gzip.open(icecat / "products.jsonl.gz", "rt") as lines:
+        products = [json.loads(line) for line in lines][::19][:1000]
+    texts = [f"{p['title']}. {p.get('short_description') or ''}" for p in products]
+    original = load_encoder("default", runtime="torch")
+    compiled = load_encoder(f"default,precision={precision}", runtime="compiled")
+    one, other = original.encode_documents(texts), compiled.encode_documents(texts)
+    assert cosines(one, other).min() >= least

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dsv3 import Product
+from dsv3.errors import InputError
+from dsv3.indexer.lexical.analysis import LANGUAGES, Analysis, normalise_code
+from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, write_lexical
+from dsv3.indexer.settings import DEFAULT_BOOSTS
+
+PRODUCTS = [
+    Product("a1", "Wireless mouse", brand="Tarnwell", codes=("TN-2110", "4006381333931")),
+    Product("a2", "Mouse pad for a wireless mouse", brand="Ozmera"),
+    Product("a3", "Wired keyboard", description="Works beside any wireless mouse"),
+    Product("a4", "Toy mouse for cats", attributes={"material": "felt", "washable": True}),
+    Product("a5", "Toner", description="Replaces TN-2110", codes=("X-9",)),
+    Product("a6", "无线鼠标 Küchenmaschine"),
+    Product("a7", "Mice, mice and more mice"),
+]
+
+
+def documents(products: list[Product]) -> list[LexicalDocument]:
+    return [LexicalDocument.of(row, product) for row, product in enumerate(products)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("lexical") / "index"
+    write_lexical(made, documents(PRODUCTS), Analysis())
+    return made
+
+
+@pytest.fixture(scope="module")
+def index(folder: Path) -> LexicalIndex:
+    return LexicalIndex(folder, Analysis())
+
+
+def found(index: LexicalIndex, text: str, k: int = 10, **options: object) -> list[int]:
+    rows: list[int] = index.search(text, k, DEFAULT_BOOSTS, **options).rows.tolist()  # type: ignore[arg-type]
+    return rows
+
+
+def test_finds_any_term_best_first(index: LexicalIndex) -> None:
+    rows = found(index, "wireless mouse")
+    assert rows[0] == 0
+    assert set(rows) == {0, 1, 2, 3}
+
+
+def test_matches_the_text_as_a_whole(index: LexicalIndex) -> None:
+    boosts = DEFAULT_BOOSTS
+    assert set(index.matching("wireless mouse", boosts).rows.tolist()) == {0, 1, 2}
+    assert index.count_matching("wireless mouse", boosts) == 3
+    assert index.matching("wireless mouse", boosts, among=[1, 3]).rows.tolist() == [1]
+    some = index.matching("wireless mouse for the keyboard", boosts).rows.tolist()
+    assert some[0] == 2
+    assert set(some) == {0, 1, 2}
+    assert index.matching("wireless optical keyboard tray", boosts).rows.tolist() == []
+    assert index.count_matching("", boosts) == 0
+
+
+@pytest.mark.parametrize("rows", [[2], [1, 2], list(range(7)), []])
+def test_a_filter_is_exact(index: LexicalIndex, rows: list[int]) -> None:
+    mask = np.zeros(7, np.bool_)
+    mask[rows] = True
+    every = found(index, "wireless mouse")
+    assert found(index, "wireless mouse", rows=mask) == [row for row in every if row in rows]
+
+
+def test_a_wide_filter_is_widened_until_it_is_exact(tmp_path: Path) -> None:
+    products = [Product(f"p{n}", f"mouse {'grey ' * (n % 7)}") for n in range(5000)]
+    write_lexical(tmp_path / "index", documents(products), Analysis())
+    index = LexicalIndex(tmp_path / "index", Analysis())
+    every = index.search("grey mouse", 5000, DEFAULT_BOOSTS)
+    mask = np.zeros(5000, np.bool_)
+    mask[every.rows[-2500:]] = True  # only the worst half passes
+    best = index.search("grey mouse", 20, DEFAULT_BOOSTS, rows=mask)
+    expected = every.scores[-2500:][:20]
+    assert np.allclose(best.scores, expected)
+    assert mask[best.rows].all()
+
+
+@pytest.mark.parametrize("code", ["TN-2110", "tn2110", "4006381333931", "A1", " tn 2110 "])
+def test_finds_a_code_however_it_is_written(index: LexicalIndex, code: str) -> None:
+    assert index.find_code(code).tolist() == [0]
+
+
+def test_a_code_within_words_leads(index: LexicalIndex) -> None:
+    assert found(index, "toner tn-2110 please")[0] in (0, 4)
+    assert 0 in found(index, "tn2110 toner")
+
+
+def test_corrects_a_misspelled_term(index: LexicalIndex) -> None:
+    assert found(index, "keybord") == [2]
+    assert set(found(index, "wirelss mouse")) >= {0, 1}
+
+
+def test_an_unfinished_word_matches_by_prefix(index: LexicalIndex) -> None:
+    assert found(index, "keyb", prefix=True) == [2]
+    assert 0 in found(index, "wireless mou", prefix=True)
+
+
+def test_folds_accents_and_reads_scripts_without_spaces(index: LexicalIndex) -> None:
+    assert found(index, "kuchenmaschine") == [5]
+    assert found(index, "鼠标") == [5]
+
+
+def test_a_true_attribute_is_found_by_its_name(index: LexicalIndex) -> None:
+    assert found(index, "washable") == [3]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "!!!", "😀", "\x00", "a" * 10_000, '( OR AND " : *'])
+def test_odd_text_never_fails(index: LexicalIndex, text: str) -> None:
+    found(index, text)
+    index.matching(text, DEFAULT_BOOSTS)
+    index.find_code(text)
+
+
+def test_an_update_equals_a_rewrite(folder: Path, tmp_path: Path) -> None:
+    changed = [LexicalDocument.of(1, Product("a2", "Lamp")), LexicalDocument.of(9, PRODUCTS[0])]
+    write_lexical(tmp_path / "new", changed, Analysis(), previous=folder, removed=[0, 3])
+    index = LexicalIndex(tmp_path / "new", Analysis())
+    assert len(index) == 6
+    assert found(index, "lamp") == [1]
+    assert set(found(index, "wireless mouse")) == {9, 2}
+    assert index.find_code("TN-2110").tolist() == [9]
+    before = LexicalIndex(folder, Analysis())
+    assert set(found(before, "wireless mouse")) == {0, 1, 2, 3}
+
+
+def test_every_language_stems_or_says_so() -> None:
+    for language in LANGUAGES:
+        assert Analysis(language).terms("products 2110")
+    assert Analysis("english").terms("the mice of cats") == ["mice", "cat"]
+    assert Analysis("english").terms("the of") == ["the", "of"]
+    assert Analysis("none").terms("Running SHOES") == ["running", "shoes"]
+    with pytest.raises(InputError, match="klingon"):
+        Analysis("klingon")
+
+
+def test_chinese_is_cut_into_words() -> None:
+    assert "鼠标" in Analysis("chinese").terms("无线鼠标")
+
+
+def test_codes_are_compared_by_letters_and_digits() -> None:
+    assert normalise_code(" TN-2110/B ") == "tn2110b"

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from dsv3.errors import InputError
+from dsv3.indexer.sources import stream as stream_module
+from dsv3.indexer.sources.load import count_hint, read_records
+from dsv3.indexer.sources.records import RawRecord, SetAside, SourceProgress
+
+ROWS = [
+    {"id": "a-1", "title": "Red mouse", "price": "9.99"},
+    {"id": "a-2", "title": 'Cable, 3" plug', "price": "4.50"},
+    {"id": "007", "title": "Stift – schön 日本", "price": ""},
+]
+
+
+def as_csv(delimiter: str) -> str:
+    import csv
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(ROWS[0]), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(ROWS)
+    return text.getvalue()
+
+
+def as_parquet() -> bytes:
+    data = io.BytesIO()
+    pyarrow.parquet.write_table(pa.Table.from_pylist(ROWS), data)
+    return data.getvalue()
+
+
+CONTENTS: dict[str, bytes] = {
+    "shop.jsonl": "\n".join(json.dumps(row) for row in ROWS).encode(),
+    "shop.ndjson": "\r\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS).encode(),
+    "shop.json": json.dumps(ROWS, indent=2).encode(),
+    "object.json": json.dumps({"count": 3, "products": ROWS, "next": None}).encode(),
+    "deep.json": json.dumps({"tags": ["x"], "data": {"shop": {"items": ROWS}}}).encode(),
+    "lines.json": "\n".join(json.dumps(row) for row in ROWS).encode(),
+    "array.jsonl": json.dumps(ROWS).encode(),
+    "shop.csv": as_csv(",").encode(),
+    "german.csv": as_csv(";").encode("utf-8-sig"),
+    "windows.csv": as_csv(",").replace("日本", "").encode("cp1252"),
+    "utf16.csv": as_csv(",").encode("utf-16"),
+    "shop.tsv": as_csv("\t").encode(),
+    "shop.parquet": as_parquet(),
+}
+
+
+def fields_of(spec: str) -> list[dict[str, object]]:
+    found = list(read_records(spec))
+    assert all(isinstance(item, RawRecord) for item in found), found
+    return [dict(item.fields) for item in found if isinstance(item, RawRecord)]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("name", CONTENTS)
+def test_each_format_gives_its_rows_back(write: Any, name: str, suffix: str) -> None:
+    expected = [dict(row) for row in ROWS]
+    if name == "windows.csv":
+        expected[2]["title"] = "Stift – schön "
+    assert fields_of(write(name + suffix, CONTENTS[name])) == expected
+
+
+def test_lines_and_positions_are_told(write: Any) -> None:
+    lines = [item.line for item in read_records(write("a.jsonl", '{"id":1}\n\n{"id":2}'))]
+    assert lines == [1, 3]
+    spec = write("b.csv", 'id,title\n1,"two\nlines"\n2,x\n')
+    assert [item.line for item in read_records(spec)] == [2, 4]
+    assert [item.line for item in read_records(write("c.json", '[{"id":1},{"id":2}]'))] == [1, 2]
+
+
+def test_one_bad_line_is_set_aside_and_the_rest_goes_on(write: Any) -> None:
+    content = b'\xef\xbb\xbf{"id": 1}\n{"id": 2,\n[3]\n{"id": "\xff4"}\n{"id": 5, "x": NaN}\n'
+    found = list(read_records(write("a.jsonl", content)))
+    assert [type(item) for item in found] == [RawRecord, SetAside, SetAside, SetAside, RawRecord]
+    reasons = [item.reason for item in found if isinstance(item, SetAside)]
+    assert reasons[0].startswith("the line is not JSON")
+    assert reasons[1] == "the record is not a JSON object but list"
+    assert reasons[2].startswith("the line is not UTF-8")
+    assert [item.line for item in found] == [1, 2, 3, 4, 5]
+    assert found[1].record == '{"id": 2,\n'  # type: ignore[union-attr]
+    assert found[4].fields == {"id": 5, "x": None}  # type: ignore[union-attr]
+
+
+def test_truncated_gzip_gives_what_was_whole_and_then_an_error(write: Any, tmp_path: Path) -> None:
+    whole = gzip.compress(b"".join(b'{"id": %d, "t": "%d"}\n' % (n, n**7) for n in range(5000)))
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    found = list(read_records(str(tmp_path / "cut.jsonl.gz")))
+    records = [item for item in found if isinstance(item, RawRecord)]
+    assert len(records) > 1000
+    assert [item.fields["id"] for item in records] == list(range(len(records)))
+    assert isinstance(found[-1], SetAside)
+    assert found[-1].reason == "the compressed file ends early"
+
+
+def test_damaged_gzip_is_an_error_in_the_stream(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress(b'{"id": 1}\n' * 20_000))
+    whole[len(whole) // 2] ^= 0xFF
+    (tmp_path / "bad.jsonl.gz").write_bytes(whole)
+    last = list(read_records(str(tmp_path / "bad.jsonl.gz")))[-1]
+    assert isinstance(last, SetAside)
+    assert last.reason.startswith("the compressed file is damaged")
+
+
+def test_gzip_is_told_by_its_bytes_not_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(gzip.compress(b'{"id": 1}\n'))
+    (tmp_path / "b.jsonl.gz").write_bytes(b'{"id": 1}\n')
+    assert fields_of(str(tmp_path / "a.jsonl")) == fields_of(str(tmp_path / "b.jsonl.gz"))
+
+
+def test_broken_json_array_gives_what_stood_before(write: Any) -> None:
+    found = list(read_records(write("a.json", '[{"id": 1}, {"id": 2}, {"id": ]')))
+    assert [item.fields for item in found[:2]] == [{"id": 1}, {"id": 2}]  # type: ignore[union-attr]
+    assert isinstance(found[2], SetAside)
+    assert "cannot be read further" in found[2].reason
+
+
+@pytest.mark.parametrize("content", ["", "[]", "\n\n", "   "])
+def test_sources_without_a_record_give_none(write: Any, content: str) -> None:
+    assert [i for i in read_records(write("a.jsonl", content)) if isinstance(i, RawRecord)] == []
+    assert [i for i in read_records(write("a.json", content)) if isinstance(i, RawRecord)] == []
+
+
+def test_single_object_is_one_record(write: Any) -> None:
+    assert fields_of(write("a.json", '{"id": 1, "tags": ["x", "y"]}')) == [
+        {"id": 1, "tags": ["x", "y"]}
+    ]
+
+
+def test_csv_rows_that_do_not_fit_are_set_aside_one_by_one(write: Any) -> None:
+    found = list(read_records(write("a.csv", "id,title\n1,a,b,c\n2\n3,x,,\n4,y\n")))
+    assert isinstance(found[0], SetAside)
+    assert found[0].reason == "the row has 4 cells, the header has 2"
+    assert [i.fields for i in found[1:]] == [  # type: ignore[union-attr]
+        {"id": "2"},
+        {"id": "3", "title": "x"},
+        {"id": "4", "title": "y"},
+    ]
+
+
+def test_stray_quotation_mark_costs_one_row(write: Any) -> None:
+    rows = "".join(f"{n},item {n}\n" for n in range(20_000))
+    found = list(read_records(write("a.csv", 'id,title\n-1,"open\n' + rows)))
+    errors = [item for item in found if isinstance(item, SetAside)]
+    assert [error.line for error in errors] == [2]
+    assert len(found) == 20_001
+
+
+def test_csv_header_without_names_and_with_one_twice(write: Any) -> None:
+    assert fields_of(write("a.csv", "id,,image,image\n1,2,3,4\n")) == [
+        {"id": "1", "column_2": "2", "image": "3", "image#2": "4"}
+    ]
+
+
+def test_schema_org_graph_and_item_list(write: Any) -> None:
+    product = {"@type": "Product", "name": "Mouse", "image": ["a"], "offers": [{"price": 1}]}
+    graph = {"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, product]}
+    progress = SourceProgress()
+    found = list(read_records(write("graph.json", json.dumps(graph)), progress))
+    assert [item.fields for item in found] == [product]  # type: ignore[union-attr]
+    assert progress.skipped == {"not a product": 1}
+    listed = {"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": product}]}
+    assert fields_of(write("list.json", json.dumps(listed))) == [product]
+    assert fields_of(write("one.json", json.dumps(product))) == [product]
+
+
+def test_missing_and_unknown_are_errors_at_once(write: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no file .*none\.csv"):
+        read_records(str(tmp_path / "none.csv"))
+    with pytest.raises(InputError, match=r"known are \.jsonl, \.ndjson.*\.parquet, each also"):
+        read_records(write("shop.xlsx", ""))
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        read_records(str(tmp_path / "folder.json"))
+    with pytest.raises(InputError, match="is not a Parquet file"):
+        list(read_records(write("a.parquet", "no")))
+
+
+@pytest.mark.parametrize("name", [name for name in CONTENTS if not name.startswith("windows")])
+def test_standard_input_is_recognised(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    if name == "shop.parquet":
+        pytest.skip("Parquet is read from its end, which a stream does not have")
+    for content in (CONTENTS[name], gzip.compress(CONTENTS[name])):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert fields_of("-") == ROWS
+    assert count_hint("-") is None
+
+
+def test_reading_is_lazy(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = 40_000
+    spec = write("a.jsonl", '{"id": "x", "text": "%s"}\n' % ("y" * 60) * lines)
+    size = Path(spec).stat().st_size
+    monkeypatch.setattr(stream_module, "_BUFFER", 1 << 14)
+    progress = SourceProgress()
+    records = read_records(spec, progress)
+    next(records)
+    assert 0 < progress.done < size / 10
+    sum(1 for _ in records)
+    assert progress.done == size
+
+
+class _Endless(io.RawIOBase):
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self.head, self.body = head, body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.head or self.body * (len(buffer) // len(self.body))
+        self.head = b""
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"", b'{"id": 1, "title": "x"}\n'),
+        (b"[", b'{"id": 1, "title": "x"},'),
+        (b'{"products": [', b'{"id": 1, "title": "x"},'),
+        (b"id,title\n", b"1,x\n"),
+    ],
+)
+def test_endless_stream_is_read_in_constant_memory(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes
+) -> None:
+    import tracemalloc
+
+    stdin = io.TextIOWrapper(io.BufferedReader(_Endless(head, body)))
+    monkeypatch.setattr("sys.stdin", stdin)
+    records: Iterator[Any] = read_records("-")
+    next(records)
+    tracemalloc.start()
+    try:
+        for _ in range(20_000):
+            assert next(records).fields["title"] == "x"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize("name", ["shop.jsonl", "shop.csv", "shop.tsv.gz", "shop.parquet"])
+def test_count_hint_is_near(write: Any, name: str) -> None:
+    rows = [{"id": str(n), "title": f"Product {n * 7919}"} for n in range(30_000)]
+    if name.endswith("parquet"):
+        data = io.BytesIO()
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), data)
+        content = data.getvalue()
+    elif "jsonl" in name:
+        content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    else:
+        mark = "\t" if "tsv" in name else ","
+        content = (
+            "id,title\n".replace(",", mark)
+            + "".join(f"{row['id']}{mark}{row['title']}\n" for row in rows)
+        ).encode()
+    hint = count_hint(write(name, content))
+    assert hint is not None
+    assert abs(hint - len(rows)) < len(rows) * 0.3

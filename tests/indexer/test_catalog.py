@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dsv3 import Product
+from dsv3.errors import ShopError
+from dsv3.indexer.catalog import Catalog, Incoming
+
+MOUSE = Product(
+    "m1",
+    "Wireless mouse",
+    description="Quiet clicks",
+    brand="Tarnwell",
+    category="Computers > Mice",
+    price=24.9,
+    currency="EUR",
+    in_stock=True,
+    codes=("2111213568794", "K41"),
+    group_id="mice",
+    attributes={"colour": "white", "buttons": 3.0, "silent": True, "ports": ("usb-a", "usb-c")},
+)
+KEYBOARD = Product("k1", "Keyboard ⌨ für Büro")
+
+
+def test_gives_back_what_was_written(catalog: Catalog) -> None:
+    done = catalog.upsert([MOUSE, KEYBOARD])
+    assert (done.added, done.changed, done.unchanged) == (2, 0, 0)
+    assert catalog.get(["k1", "nobody", "m1"]) == [KEYBOARD, None, MOUSE]
+    assert catalog.get_rows(done.rows) == [MOUSE, KEYBOARD]
+    assert sorted(rows := done.rows) == list(rows)
+    assert list(catalog.products()) == [MOUSE, KEYBOARD]
+    assert len(catalog) == 2
+
+
+def test_each_change_takes_the_next_number(catalog: Catalog) -> None:
+    assert catalog.sequence == 0
+    catalog.upsert([MOUSE, KEYBOARD])
+    assert catalog.sequence == 2
+    dearer = Product("k1", "Keyboard", price=30.0)
+    done = catalog.upsert([MOUSE, dearer])
+    assert (done.added, done.changed, done.unchanged) == (0, 1, 1)
+    (change,) = catalog.changes(since=2)
+    assert (change.sequence, change.product_id, change.product) == (3, "k1", dearer)
+
+
+def test_the_same_content_is_no_change(catalog: Catalog) -> None:
+    catalog.upsert([Incoming(MOUSE, b"first")])
+    catalog.upsert([Incoming(MOUSE, b"second")])
+    assert catalog.sequence == 1
+    assert catalog.entries(["m1"])["m1"].source_digest == b"second"
+
+
+def test_within_one_call_the_last_of_an_id_wins(catalog: Catalog) -> None:
+    catalog.upsert([MOUSE, Product("m1", "Another mouse")])
+    (found,) = catalog.get(["m1"])
+    assert found is not None
+    assert found.title == "Another mouse"
+
+
+def test_a_deleted_product_is_a_change_and_keeps_its_row(catalog: Catalog) -> None:
+    rows = catalog.upsert([MOUSE, KEYBOARD]).rows
+    assert catalog.delete(["m1", "nobody", "m1"]) == 1
+    assert catalog.get(["m1"]) == [None]
+    assert len(catalog) == 1
+    (change,) = catalog.changes(since=2)
+    assert (change.row, change.product_id, change.product) == (rows[0], "m1", None)
+    assert catalog.delete(["m1"]) == 0
+    assert catalog.sequence == 3
+    assert catalog.upsert([MOUSE]).rows == rows[:1]
+    assert catalog.get(["m1"]) == [MOUSE]
+    assert list(catalog.live_rows()) == sorted(rows)
+
+
+def test_a_batch_that_fails_leaves_no_trace(catalog: Catalog) -> None:
+    catalog.upsert([MOUSE])
+    unwritable = Product("bad", None)  # type: ignore[arg-type]
+    with pytest.raises(Exception, match=r"(?i)null"):
+        catalog.upsert([KEYBOARD, unwritable])
+    assert catalog.sequence == 1
+    assert catalog.get(["k1", "m1"]) == [None, MOUSE]
+
+
+def test_streams_more_than_a_batch(catalog: Catalog) -> None:
+    products = [Product(f"p{n}", f"Product {n}") for n in range(2500)]
+    assert catalog.upsert(iter(products)).added == 2500
+    assert [change.sequence for change in catalog.changes()] == list(range(1, 2501))
+    assert list(catalog.products()) == products
+
+
+def test_two_writers_never_share_a_number(catalog_url: str) -> None:
+    with Catalog(catalog_url) as one, Catalog(catalog_url) as two:
+        for n in range(20):
+            (one if n % 2 else two).upsert([Product(f"p{n}", "x")])
+        assert [change.sequence for change in one.changes()] == list(range(1, 21))
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "c.sqlite"
+    Catalog(path).close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE state SET value = 99 WHERE name = 'format'")
+    connection.close()
+    with pytest.raises(ShopError, match="format 99"):
+        Catalog(path)
+
+
+def test_other_databases_are_refused_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(ShopError, match="cannot be opened") as caught:
+        Catalog("postgresql+psycopg://someone:secret@127.0.0.1:1/none")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dsv3 import ECommRetriever, Product
+from dsv3.errors import Dsv3Error, InputError, RecordError, ShopError
+from dsv3.indexer import build
+from dsv3.indexer.index import Indexed, index_shop
+from dsv3.indexer.ingest import Reading
+from dsv3.indexer.inspect import inspect_shop
+from dsv3.indexer.snapshot import Snapshot
+
+Record = dict[str, Any]
+HASHING = {"encoder": "hashing:64"}
+
+
+def record(number: int, **other: Any) -> Record:
+    return {
+        "id": f"p{number}",
+        "title": f"Product number {number}",
+        "brand": ["Tarnwell", "Ozmera"][number % 2],
+        "price": 10 + number,
+        "description": f"A thing with {number} uses",
+        **other,
+    }
+
+
+class Source:
+    """A file of records, and the shop made of it."""
+
+    def __init__(self, folder: Path, catalog_url: str | None) -> None:
+        self.file = folder / "products.jsonl"
+        self.shop = folder / "shop.dsv3"
+        self.catalog_url = catalog_url
+
+    def write(self, records: list[Record | str]) -> None:
+        lines = [each if isinstance(each, str) else json.dumps(each) for each in records]
+        self.file.write_text("\n".join(lines))
+
+    def index(self, records: list[Any] | None = None, **options: Any) -> Indexed:
+        if records is not None:
+            self.write(records)
+        changes: Mapping[str, Any] = {**HASHING, **options.pop("changes", {})}
+        reading = Reading([str(self.file)], **options.pop("reading", {}))
+        url = self.catalog_url
+        return index_shop(self.shop, reading, changes=changes, catalog_url=url, **options)
+
+    def generation(self) -> Snapshot:
+        pointer = (self.shop / "CURRENT").read_text().strip()
+        return Snapshot(self.shop / "generations" / pointer)
+
+
+@pytest.fixture
+def source(tmp_path: Path, catalog_url: str) -> Source:
+    return Source(tmp_path, catalog_url)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Source:
+    return Source(tmp_path, None)
+
+
+def titles(shop: Path, query: str, **options: Any) -> list[str]:
+    with ECommRetriever.open(shop) as retriever:
+        return [hit.product.title for hit in retriever.retrieve(query, **options)]
+
+
+def test_indexes_and_takes_in_only_what_changed(source: Source) -> None:
+    records = [record(n) for n in range(30)]
+    first = source.index(records)
+    assert first.ingested is not None
+    assert first.built is not None
+    assert (first.ingested.added, first.built.encoding.encoded) == (30, 30)
+
+    again = source.index()
+    assert again.ingested is not None
+    assert (again.ingested.unchanged, again.built) == (30, None)
+
+    records[3]["title"] = "A zebra lamp"
+    records[4]["price"] = 999
+    changed = source.index([*records[:-1], record(50)])
+    assert changed.ingested is not None
+    assert changed.built is not None
+    assert (changed.ingested.added, changed.ingested.changed) == (1, 2)
+    assert changed.built.encoding.encoded == 2
+    assert not changed.built.full
+    assert len(source.generation().vectors) == 31
+    assert "A zebra lamp" in titles(source.shop, "zebra", mode="lexical")
+    assert titles(source.shop, "", where="price = 999") == ["Product number 4"]
+
+
+def test_a_price_change_encodes_nothing_and_touches_no_vector(local: Source) -> None:
+    local.index([record(n) for n in range(20)])
+    before = local.generation()
+    done = local.index([record(n, price=5, availability="in stock") for n in range(20)])
+    assert done.built is not None
+    assert done.built.encoding.encoded == 0
+    after = local.generation()
+    assert after.vectors.tombstone_share == 0
+    assert np.array_equal(np.sort(after.vectors.rows()), np.sort(before.vectors.rows()))
+    assert len(titles(local.shop, "", k=50, where="price = 5 and in_stock")) == 20
+
+
+def test_sync_deletes_what_is_no_longer_there(source: Source) -> None:
+    source.index([record(n) for n in range(10)])
+    kept = source.index([record(n) for n in range(4)])
+    assert kept.products == 10
+    synced = source.index([record(n) for n in range(4)], reading={"sync": True})
+    assert synced.ingested is not None
+    assert (synced.ingested.deleted, synced.products) == (6, 4)
+    assert len(titles(source.shop, "product", k=50)) == 4
+
+
+def test_bad_records_are_set_aside_and_the_rest_goes_on(source: Source) -> None:
+    done = source.index(
+        [
+            record(1),
+            "{not json",
+            {"title": "no id"},
+            {"id": "x"},
+            record(2, price="abc"),
+            record(3),
+        ]
+    )
+    assert done.products == 2
+    assert done.ingested is not None
+    assert done.ingested.rejected.total() == 4
+    lines = (source.shop / "rejected.jsonl").read_text().splitlines()
+    rejected = [json.loads(line) for line in lines]
+    assert [each["line"] for each in rejected] == [2, 3, 4, 5]
+    assert all(each["source"].endswith("products.jsonl") and each["reason"] for each in rejected)
+
+
+def test_a_record_that_turns_bad_keeps_what_was_stored_of_it(local: Source) -> None:
+    local.index([record(1), record(2)])
+    done = local.index([record(1, price="abc"), record(2)], reading={"sync": True})
+    assert done.products == 2
+    assert titles(local.shop, "", where="price = 11") == ["Product number 1"]
+
+
+def test_strict_stops_at_the_first_bad_record(local: Source) -> None:
+    with pytest.raises(RecordError, match=r"products\.jsonl, line 2"):
+        local.index([record(1), record(2, price="abc")], reading={"strict": True})
+
+
+def test_of_a_duplicate_id_the_last_one_wins(local: Source) -> None:
+    many = [record(n % 700, title=f"Take {n // 700} of {n % 700}") for n in range(1500)]
+    done = local.index(many)
+    assert done.ingested is not None
+    assert (done.products, done.ingested.duplicates) == (700, 800)
+    with ECommRetriever.open(local.shop) as shop:
+        (last,) = shop.catalog.get(["p99"])
+    assert last is not None
+    assert last.title == "Take 2 of 99"
+
+
+def test_a_bad_price_is_checked_before_a_good_shop_is_touched(local: Source) -> None:
+    local.index([record(1)])
+    with pytest.raises(InputError, match="missing"):
+        index_shop(local.shop, Reading([str(local.file.with_name("missing.jsonl"))]))
+    assert titles(local.shop, "") == ["Product number 1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "full"),
+    [
+        ({"template": "{brand} {title}"}, True),
+        ({"language": "german"}, True),
+        ({"index": "HNSW16"}, True),
+        ({"dim": 16}, True),
+        ({"encoder": "hashing:32"}, True),
+        ({}, None),
+    ],
+)
+def test_a_changed_setting_rebuilds_and_is_remembered(
+    local: Source, changes: Mapping[str, Any], full: bool | None
+) -> None:
+    local.index([record(n) for n in range(40)])
+    done = local.index(changes=changes)
+    assert (done.built.full if done.built else None) == full
+    assert local.index(changes=changes).built is None
+    again = index_shop(local.shop, Reading([str(local.file)]))
+    assert again.built is None
+    assert "Product number 7" in titles(local.shop, "Product number 7", mode="dense")
+    if "dim" in changes:
+        assert local.generation().vectors.dim == 16
+
+
+def test_rebuild_from_the_catalogue_alone(local: Source) -> None:
+    local.index([record(n) for n in range(5)])
+    local.file.unlink()
+    assert index_shop(local.shop).built is None
+    done = index_shop(local.shop, rebuild=True)
+    assert done.built is not None
+    assert (done.built.full, done.built.encoding.encoded, done.products) == (True, 0, 5)
+
+
+def test_many_changes_compact_the_index(local: Source) -> None:
+    records = [record(n) for n in range(40)]
+    local.index(records)
+    for turn in range(1, 8):
+        for n in range(turn, 40, 8):
+            records[n]["title"] = f"Renamed {turn} {n}"
+        local.index(records)
+        snapshot = local.generation()
+        assert len(snapshot.vectors) == 40
+        assert snapshot.vectors.tombstone_share <= 0.25
+    assert titles(local.shop, "Renamed 7 39", k=1) == ["Renamed 7 39"]
+
+
+@pytest.mark.parametrize("part", ["_encode", "_vectors", "_lexical", "_columns", "_manifest"])
+def test_a_failure_anywhere_leaves_the_last_generation_served(
+    local: Source, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    local.index([record(n) for n in range(10)])
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build._Build, part, fail)
+        with pytest.raises(KeyboardInterrupt):
+            local.index([record(n, title=f"New {n}") for n in range(10)])
+    assert titles(local.shop, "", k=1, where="title like 'Product%'") != []
+    with ECommRetriever.open(local.shop) as shop:
+        assert len(shop.snapshot().vectors) == 10
+    done = local.index()
+    assert done.built is not None
+    assert titles(local.shop, "", k=50, where="title like 'Product%'") == []
+
+
+def test_an_empty_source_makes_an_empty_shop(local: Source) -> None:
+    done = local.index([])
+    assert done.products == 0
+    assert titles(local.shop, "anything") == []
+    assert titles(local.shop, "") == []
+
+
+def test_inspection_tells_what_there_is_and_what_is_wrong(local: Source) -> None:
+    local.index([record(n) for n in range(10)])
+    found = inspect_shop(local.shop, check=True)
+    assert (found["products"], found["problems"]) == (10, [])
+    assert found["generation"]["encoder"]["name"] == "hashing:64"
+    with ECommRetriever.open(local.shop) as shop:
+        shop.catalog.upsert([Product("new", "New")])
+    assert "1 changes behind" in inspect_shop(local.shop)["problems"][0]
+    damaged = local.generation().folder / "columns" / "number.arrow"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    problems = inspect_shop(local.shop, check=True)["problems"]
+    assert any("columns/number.arrow" in problem for problem in problems)
+
+
+def test_a_shop_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
+    checks: list[Callable[[Path], object]] = [ECommRetriever.open, inspect_shop]
+    for check in checks:
+        with pytest.raises(ShopError, match="dsv3 index"):
+            check(tmp_path / "none.dsv3")
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(Dsv3Error, match="is a file"):
+        index_shop(file)

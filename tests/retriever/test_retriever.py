@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dsv3 import ECommRetriever, Product
+from dsv3.encoder.hashing import HashingEncoder
+from dsv3.errors import FilterError, InputError, ShopError
+from dsv3.indexer.index import index_shop
+from dsv3.indexer.ingest import Reading
+from dsv3.indexer.settings import Ranking
+from dsv3.retriever.query import Mode
+
+CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
+RECORDS = [json.loads(line) for line in CATALOGUE.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
+    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def shop(folder: Path) -> Iterator[ECommRetriever]:
+    with ECommRetriever.open(folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ECommRetriever]:
+    """Return a small shop that a test may change."""
+    source = tmp_path / "few.jsonl"
+    source.write_text("\n".join(json.dumps(record) for record in RECORDS[:40]))
+    index_shop(tmp_path / "shop.dsv3", Reading([str(source)]), changes={"encoder": "hashing"})
+    with ECommRetriever.open(tmp_path / "shop.dsv3") as opened:
+        yield opened
+
+
+MODES: list[Mode] = ["hybrid", "dense", "lexical"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_title_finds_its_product(shop: ECommRetriever, mode: Mode) -> None:
+    for record in RECORDS[::50]:
+        results = shop.retrieve(record["title"], k=5, mode=mode)
+        assert record["title"] in [hit.product.title for hit in results]
+        assert [hit.rank for hit in results] == list(range(1, len(results) + 1))
+        scores = [hit.score for hit in results]
+        assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("where", ["price < 20", "in_stock and price > 100", "brand = 'none'"])
+def test_every_hit_passes_the_filter(shop: ECommRetriever, mode: Mode, where: str) -> None:
+    passing = {p.product_id for p in (hit.product for hit in shop.retrieve("", 1000, where))}
+    results = shop.retrieve("wireless mouse", k=1000, where=where, mode=mode)
+    assert {hit.product_id for hit in results} <= passing
+    assert results.total == len(results)
+
+
+def test_a_filtered_dense_search_equals_brute_force(shop: ECommRetriever) -> None:
+    encoder = HashingEncoder()
+    products = list(shop.products())
+    template_text = "waterproof jacket"
+    query = encoder.encode_queries([template_text])[0]
+    vectors = shop.snapshot().vectors
+    rows = vectors.rows()
+    every = dict(zip(rows.tolist(), (vectors.vectors(rows) @ query).tolist(), strict=True))
+    cheap = {p.product_id for p in products if p.price is not None and p.price < 60}
+    by_row = dict(zip(rows.tolist(), shop.catalog.get_rows(rows.tolist()), strict=True))
+    best = sorted((s for r, s in every.items() if (p := by_row[r]) and p.product_id in cheap))[-10:]
+    hits = shop.retrieve(template_text, where="price < 60", mode="dense", explain=True)
+    found = [hit.explanation.lanes["dense"].score for hit in hits if hit.explanation]
+    assert np.allclose(found, best[::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pages_are_stable_and_complete(shop: ECommRetriever, mode: Mode) -> None:
+    narrow = Ranking(candidates=15)
+    whole = shop.retrieve("wireless", k=1000, mode=mode, ranking=narrow)
+    pages = [
+        hit.product_id
+        for offset in range(0, whole.total, 7)
+        for hit in shop.retrieve("wireless", k=7, offset=offset, mode=mode, ranking=narrow)
+    ]
+    if mode != "dense":
+        assert pages == [hit.product_id for hit in whole]
+    assert len(pages) == len(set(pages)) == whole.total
+    assert not shop.retrieve("wireless", offset=whole.total, mode=mode, ranking=narrow).hits
+
+
+def test_facets_count_everything_that_matches(shop: ECommRetriever) -> None:
+    results = shop.retrieve("mouse", k=1, where="price < 500", facets=["Brand", "price"])
+    every = shop.retrieve("mouse", k=1000, where="price < 500")
+    assert results.total == every.total == len(every)
+    brands = [hit.product.brand for hit in every]
+    counted = {value.value: value.count for value in results.facets["brand"]}
+    assert counted == {brand: brands.count(brand) for brand in counted}
+    prices = [hit.product.price for hit in every if hit.product.price is not None]
+    for value in results.facets["price"]:
+        low, high = value.low or 0, value.high or float("inf")
+        assert value.count == sum(low <= price < high for price in prices)
+    assert sum(value.count for value in results.facets["price"]) == len(prices)
+
+
+def test_sorts_by_a_field(shop: ECommRetriever) -> None:
+    for order, reverse in (("price:asc", False), ("price:desc", True)):
+        prices = [hit.product.price or 0 for hit in shop.retrieve("jacket", k=50, sort=order)]
+        assert prices == sorted(prices, reverse=reverse)
+        assert prices
+    brands = [hit.product.brand or "" for hit in shop.retrieve("", k=600, sort="brand")]
+    assert [b.casefold() for b in brands] == sorted(b.casefold() for b in brands)
+
+
+@pytest.mark.parametrize("field", ["id", "gtin", "mpn"])
+def test_an_exact_code_comes_first(shop: ECommRetriever, field: str) -> None:
+    for record in RECORDS[5::60]:
+        code = str(record[field])
+        for query in (code, code.lower(), f" {code} "):
+            first = shop.retrieve(query, k=1, explain=True).hits[0]
+            assert first.product_id == record["id"]
+            assert first.explanation is not None
+            assert first.explanation.exact_code
+
+
+def test_an_exact_code_obeys_the_filter(shop: ECommRetriever) -> None:
+    record = RECORDS[0]
+    hits = shop.retrieve(record["mpn"], where=f"price > {record['price']}")
+    assert record["id"] not in [hit.product_id for hit in hits]
+
+
+def test_an_empty_query_browses(shop: ECommRetriever) -> None:
+    cheap = [r["id"] for r in RECORDS if r.get("price") is not None and r["price"] < 10]
+    results = shop.retrieve("  ", k=1000, where="price < 10")
+    assert [hit.product_id for hit in results] == cheap
+    assert results.total == len(cheap)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "🎉",
+        "מחשב נייד",
+        "a" * 10_000,
+        "mouse " * 2000,
+        "\x00\x01",
+        "\ud800",
+        "'; drop table",
+        "AND OR (",
+        "無線",
+    ],
+)
+@pytest.mark.parametrize("mode", MODES)
+def test_odd_queries_never_fail(shop: ECommRetriever, text: str, mode: Mode) -> None:
+    results = shop.retrieve(text, mode=mode, facets=["brand"])
+    assert len(results) <= results.total
+
+
+def test_explains_lanes_and_plan(shop: ECommRetriever) -> None:
+    results = shop.retrieve("wireless mouse", where="price < 100", explain=True)
+    assert {"filter", "dense", "lexical", "fusion"} <= set(results.plan)
+    assert "products pass" in results.plan["filter"]
+    first = results.hits[0].explanation
+    assert first is not None
+    assert set(first.lanes) == {"dense", "lexical"}
+    weight = shop.settings.ranking.dense_weight
+    joined = weight * first.lanes["dense"].scaled + (1 - weight) * first.lanes["lexical"].scaled
+    assert results.hits[0].score == pytest.approx(joined, abs=1e-5)
+    assert not shop.retrieve("wireless mouse").plan
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"k": 0}, "k must be at least 1"),
+        ({"offset": -1}, "offset must not be negative"),
+        ({"mode": "magic"}, "mode 'magic' is not one of hybrid, dense, lexical"),
+        ({"facets": ["brnd"]}, "unknown field 'brnd'; nearest: brand"),
+        ({"sort": "prize:asc"}, "unknown field 'prize'; nearest: price"),
+        ({"sort": "price:up"}, "the direction is asc or desc"),
+    ],
+)
+def test_bad_arguments_are_one_clear_line(
+    shop: ECommRetriever, options: dict[str, object], error: str
+) -> None:
+    with pytest.raises(InputError, match=error):
+        shop.retrieve("mouse", **options)  # type: ignore[arg-type]
+    with pytest.raises(FilterError):
+        shop.retrieve("mouse", where="nonsense <")
+
+
+def test_many_at_once_equal_one_by_one(shop: ECommRetriever) -> None:
+    queries = ["mouse", "tent", "coffee", "dog toy"] * 5
+    one_by_one = [[h.product_id for h in shop.retrieve(query)] for query in queries]
+    assert [[h.product_id for h in r] for r in shop.retrieve_many(queries)] == one_by_one
+    with ThreadPoolExecutor(8) as pool:
+        at_once = list(pool.map(shop.retrieve, queries))
+    assert [[h.product_id for h in r] for r in at_once] == one_by_one
+
+
+def test_upsert_and_delete_are_seen_at_once(own: ECommRetriever) -> None:
+    new = Product("zx-81", "Antique zeppelin lamp", price=81.0)
+    assert own.upsert([new]) == 1
+    assert own.retrieve("zeppelin lamp").hits[0].product == new
+    assert own.upsert([new]) == 0
+    assert own.delete(["zx-81", "nobody"]) == 1
+    assert "zx-81" not in [hit.product_id for hit in own.retrieve("zeppelin lamp")]
+
+
+def test_another_process_s_generation_is_seen_without_a_restart(
+    own: ECommRetriever, folder: Path
+) -> None:
+    with ECommRetriever.open(own._shop.folder) as reader:
+        assert reader.retrieve("zeppelin", mode="lexical").total == 0
+        own.upsert([Product("zx", "Zeppelin")])
+        assert reader.retrieve("zeppelin", mode="lexical").total == 1
+
+
+def test_reads_go_on_while_generations_change(own: ECommRetriever) -> None:
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                own.retrieve("wireless mouse", where="price > 1", facets=["brand"])
+            except Exception as error:
+                failures.append(error)
+                return
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for n in range(4):
+        own.upsert([Product(f"n{n}", f"New mouse {n}", price=5.0 + n)])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+
+
+def test_vectors_of_another_encoder_are_refused(
+    own: ECommRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = HashingEncoder(64)
+    monkeypatch.setattr(own, "_encoder", other)
+    with pytest.raises(ShopError, match="dsv3 index --into"):
+        own.retrieve("mouse")
+    assert own.retrieve("mouse", mode="lexical").total >= 0
+
+
+def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:
+    rows = [*range(1, 530), 10**6]
+    assert shop._pages.get_rows(rows) == shop.catalog.get_rows(rows)
+
+
+def test_a_lexical_search_loads_neither_torch_nor_sqlalchemy(folder: Path) -> None:
+    code = (
+        "import sys; from dsv3 import ECommRetriever\n"
+        f"with ECommRetriever.open({str(folder)!r}) as shop:\n"
+        "    shop.retrieve('mouse', mode='lexical')\n"
+        "print([m for m in ('torch', 'sqlalchemy', 'pyarrow', 'faiss') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
