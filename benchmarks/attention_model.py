@@ -36,7 +36,8 @@ def encode(attention: str, length: int) -> str:
     """Encode a text once; returns a row of the table."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = V3Model(preset("v3-edge").config(attention=attention)).eval()
+    model = V3Model(preset("v3-edge").config(attention=attention))
+    model.train(False)
     model.config.attention_segment = 512 if attention == "dynamic" else 1024
     model(torch.randint(1000, 30000, (1, 600)))  # loads the kernels
     text = torch.randint(1000, 30000, (1, length))

@@ -76,8 +76,6 @@ def _load(folder: Path, name: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    from . import v3
-
     if is_v3_folder(folder):
         from . import v3  # noqa: F401 - makes the model known to transformers
 
