@@ -1,0 +1,1 @@
+"""Teach encoders: examples in, a better model folder out."""
