@@ -245,10 +245,14 @@ def _notes(qrels: Qrels, runs: Sequence[Run], measures: Sequence[Measure]) -> li
         silent = run.without_results(qrels.grades)
         if silent:
             notes.append(f"{run.name}: {len(silent)} queries without results count as zero")
-        extra = len(set(run.rankings) - set(qrels.grades))
-        if extra:
-            notes.append(f"{run.name}: {extra} queries of the run are not judged and left out")
+        notes += note_unjudged(qrels, run)
     return notes
+
+
+def note_unjudged(qrels: Qrels, run: Run) -> list[str]:
+    """Say how many queries of a run nobody judged; empty where there is none."""
+    extra = len(set(run.rankings) - set(qrels.grades))
+    return [f"{run.name}: {extra} queries of the run are not judged and left out"] if extra else []
 
 
 def with_clicks(

@@ -7,7 +7,7 @@ products that nobody judged, and `nDCG(dcg="exp-log2") @ 10` is computed here wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import lcm
@@ -156,7 +156,7 @@ def describe(measures: Sequence[Measure], qrels: Qrels) -> list[str]:
     if levels:
         level = ", ".join(str(level) for level in levels)
         notes.append(f"P, R, RR, AP, Success: a product is relevant from grade {level}")
-    if any(m.params.get("judged_only") for m in measures):
+    if any(_is_condensed(m) for m in measures):
         notes.append(
             "condensed: products nobody judged are left out of the ranking first; what a system "
             "ranks deeper than was taken from it (--depth) cannot move up"
@@ -177,21 +177,45 @@ def measure_queries(
 
     """
     wanted = list(dict.fromkeys(measures))
-    ours = {measure: _computable(measure, qrels) for measure in wanted}
-    numbers, graded, scored = _to_integers(qrels, run)
     values: dict[Measure, Values] = {m: dict.fromkeys(qrels.grades, 0.0) for m in wanted}
-    names = {number: query for query, number in numbers.items()}
+    plain = [measure for measure in wanted if not _is_condensed(measure)]
+    short = [measure for measure in wanted if _is_condensed(measure)]
+    for some, ranked in ((plain, run), (short, _judged_only(qrels, run) if short else run)):
+        for measure, query, value in _compute(qrels, ranked, some):
+            values[measure][query] = value
+    return values
+
+
+def _compute(
+    qrels: Qrels, run: Run, measures: Sequence[Measure]
+) -> Iterator[tuple[Measure, str, float]]:
+    """Yield (measure, query, value) of every query for which the run holds something."""
     back: dict[Measure, list[Measure]] = {}
-    for measure, computed in ours.items():
-        back.setdefault(computed, []).append(measure)
+    for measure in measures:
+        back.setdefault(_computable(measure, qrels), []).append(measure)
+    numbers, graded, scored = _to_integers(qrels, run)
+    names = {number: query for query, number in numbers.items()}
     try:
-        results = list(ir_measures.iter_calc(list(back), graded, scored)) if scored else []
+        results = list(ir_measures.iter_calc(list(back), graded, scored)) if back and scored else []
     except (ValueError, RuntimeError) as error:
         raise InputError(f"these measures cannot be computed: {error}") from error
     for result in results:
         for measure in back[result.measure]:
-            values[measure][names[result.query_id]] = float(result.value)
-    return values
+            yield measure, names[result.query_id], float(result.value)
+
+
+def _is_condensed(measure: Measure) -> bool:
+    return bool(measure.params.get("judged_only"))
+
+
+def _judged_only(qrels: Qrels, run: Run) -> Run:
+    """Leave out what nobody judged. Not every provider of ir_measures does it for every measure."""
+    rankings = {
+        query: [product for product in ranking if product in qrels.grades[query]]
+        for query, ranking in run.rankings.items()
+        if query in qrels.grades
+    }
+    return Run(run.name, rankings)
 
 
 def _is_ndcg(measure: Measure) -> bool:
@@ -212,14 +236,15 @@ def _computable(measure: Measure, qrels: Qrels) -> Measure:
     nDCG is a ratio, so gains may be scaled by any factor. Plain nDCG gets its gains spelt out
     too: ir_measures 0.4 computes an nDCG without gains by those of another nDCG beside it.
     """
-    if not _is_ndcg(measure) or "gains" in measure.params:
-        return measure
+    params = {key: value for key, value in measure.params.items() if key != "judged_only"}
+    if not _is_ndcg(measure) or "gains" in params:
+        return type(measure)(**params)
     grades = sorted({grade for judged in qrels.grades.values() for grade in judged.values()})
     if _is_exponential(measure):
         gains = {grade: _exponential_gain(grade) for grade in grades}
     else:
         gains = _whole({grade: qrels.gain(grade) for grade in grades})
-    params = {key: value for key, value in measure.params.items() if key != "dcg"}
+    params.pop("dcg", None)
     return type(measure)(**params, gains=gains)
 
 

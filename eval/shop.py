@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import InputError
 from .catalogue import Catalogue
-from .evaluation import Evaluation, evaluate, with_clicks
+from .evaluation import Evaluation, evaluate, note_unjudged, with_clicks
 from .judgments.load import load_run
 from .measures import DEFAULT_MEASURES, Measure
 from .qrels import Qrels
 from .run import Run
-from .systems.base import RandomSystem, RunSystem, System
+from .systems.base import RandomSystem, RunSystem, System, by_query_id
 from .systems.bm25 import Bm25Fields, Bm25System
 from .systems.retriever import Mode, RetrieverSystem
 from .systems.tuning import tune_bm25
@@ -70,10 +70,11 @@ def evaluate_shop(
     if depth < k:
         raise InputError(f"depth {depth} is less than the {k} results a shopper sees")
     others = dict(against or {})
+    runs = [by_query_id(run, qrels.queries) for run in runs]
     tell("reading the catalogue")
     catalogue = Catalogue(shop.products(), shop.settings.language)
     systems: list[System] = [RandomSystem(catalogue.product_ids, seed)]
-    notes: list[str] = []
+    notes = [note for run in runs for note in note_unjudged(qrels, run)]
     if bm25 != "none":
         tell("tuning BM25" if bm25 == "tuned" else "indexing BM25")
         systems.append(_bm25(catalogue, qrels, bm25, seed, notes))
@@ -116,9 +117,20 @@ def evaluate_runs(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Evaluation:
-    """Evaluate run files alone, without a shop; the last run is compared with the first."""
+    """Evaluate run files alone, without a shop; the last run is compared with the first.
+
+    There is no catalogue to draw from or to search, so the table has neither random nor BM25.
+    """
+    notes = ["run files alone: without a shop there is neither random nor BM25 to compare with"]
     found = evaluate(
-        qrels, runs, measures=measures, frequencies=frequencies, k=k, alpha=alpha, seed=seed
+        qrels,
+        [by_query_id(run, qrels.queries) for run in runs],
+        measures=measures,
+        frequencies=frequencies,
+        k=k,
+        alpha=alpha,
+        seed=seed,
+        notes=notes,
     )
     return found if clicks is None else with_clicks(found, clicks, seed=seed)
 

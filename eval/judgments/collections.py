@@ -61,12 +61,19 @@ def _esci_pairs(
         yield query, text_of(row, "product_id"), grade_of(label, str(file), number)
 
 
-def read_wands(folder: Path, split: str | None = None, locale: str | None = None) -> Qrels:
+def read_wands(path: Path, split: str | None = None, locale: str | None = None) -> Qrels:
     """Read Wayfair's WANDS: `label.csv` and `query.csv`, tab separated.
 
     Exact is grade 2, Partial 1 and Irrelevant 0.
+
+    Args:
+        path: the folder, or `label.csv` in it.
+        split: WANDS has none.
+        locale: WANDS has one.
+
     """
     del split, locale
+    folder = path if path.is_dir() else path.parent
     texts = {
         text_of(row, "query_id"): text_of(row, "query")
         for _, row in read_rows(folder / "query.csv", "\t")

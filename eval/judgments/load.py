@@ -50,6 +50,11 @@ def _is_trec(path: Path) -> bool:
     return len(fields) == QRELS_FIELDS and fields[-1].lstrip("-").isdigit()
 
 
+def _is_wands(path: Path) -> bool:
+    folder = path.parent if path.name == "label.csv" else path
+    return (folder / "label.csv").is_file() and (folder / "query.csv").is_file()
+
+
 def _is_table(path: Path) -> bool:
     return not path.is_dir()
 
@@ -64,7 +69,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "wands",
         "Wayfair's WANDS: a folder with label.csv and query.csv, tab separated",
-        lambda path: (path / "label.csv").is_file() and (path / "query.csv").is_file(),
+        _is_wands,
         read_wands,
     ),
     Layout(

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -14,6 +15,8 @@ import orjson
 from ...errors import InputError, RecordError
 
 Row = Mapping[str, object]
+
+_DELIMITERS = ",;\t|"
 
 
 def open_text(path: Path) -> TextIO:
@@ -39,6 +42,10 @@ def kind_of(path: Path) -> str:
 def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, Row]]:
     """Yield (line number, row) of a CSV, TSV, JSONL, JSON array or Parquet file.
 
+    Args:
+        path: the file, gzipped or not.
+        delimiter: what parts the cells; of a CSV the header tells comma, semicolon, tab or bar.
+
     Raises:
         InputError: the file is missing, cannot be decoded or is of no known kind.
 
@@ -52,17 +59,29 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
         elif kind == "parquet":
             yield from _read_parquet(path)
         else:
-            yield from _read_delimited(path, delimiter or ("\t" if kind == "tsv" else ","))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, csv.Error) as error:
+            yield from _read_delimited(path, delimiter or ("\t" if kind == "tsv" else None))
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise InputError(f"{path}: cannot be read as {kind or 'text'}: {error}") from error
 
 
-def _read_delimited(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
+def _read_delimited(path: Path, delimiter: str | None) -> Iterator[tuple[int, Row]]:
     with open_text(path) as file:
-        reader = csv.DictReader(file, delimiter=delimiter, restval="", strict=True)
-        for row in reader:
-            row.pop(None, None)
-            yield reader.line_num, row
+        header = file.readline()
+        lines = chain([header], file)
+        sign = delimiter or _delimiter(header)
+        reader = csv.DictReader(lines, delimiter=sign, restval="", strict=True)
+        try:
+            for row in reader:
+                row.pop(None, None)
+                yield reader.line_num, row
+        except csv.Error as error:
+            reason = f"cannot be read as delimited text: {error}; a quotation mark may be stray"
+            raise RecordError(reason, source=str(path), line=reader.line_num + 1) from error
+
+
+def _delimiter(header: str) -> str:
+    bare = "".join(header.split('"')[::2])
+    return max(_DELIMITERS, key=bare.count)
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:

@@ -55,8 +55,23 @@ class RunSystem:
 
     def rank(self, queries: Mapping[str, str], k: int) -> Run:
         """Return the run's rankings of these queries, by id or else by text."""
-        rankings = {}
-        for query, text in queries.items():
-            shown = self._run.rankings.get(query)
-            rankings[query] = (shown if shown is not None else self._run.top(text, k))[:k]
-        return Run(self.name, rankings)
+        run = by_query_id(self._run, queries)
+        return Run(self.name, {query: run.top(query, k) for query in queries})
+
+
+def by_query_id(run: Run, queries: Mapping[str, str]) -> Run:
+    """Name a run's queries by their ids where it names them by what the shopper typed.
+
+    Args:
+        run: another engine's run.
+        queries: query id -> text.
+
+    """
+    known = {query: query if query in run.rankings else text for query, text in queries.items()}
+    used = {*known.values(), *queries}
+    names = {**known, **{name: name for name in run.rankings if name not in used}}
+    return Run(
+        run.name,
+        {query: run.rankings[name] for query, name in names.items() if name in run.rankings},
+        {query: run.scores[name] for query, name in names.items() if name in run.scores},
+    )

@@ -98,6 +98,10 @@ def test_gates_set_the_exit_status(evaluate: Runner, shop: Path) -> None:
 def test_worse_than_another_run_fails(evaluate: Runner, run: Path, shop: Path) -> None:
     good = evaluate("--in", shop, "-j", JUDGMENTS, "--run", run, "--fail-if-worse", *QUICK)
     assert good.status == 0
+    extra = run.with_name("extra.trec")
+    extra.write_text(run.read_text(encoding="utf-8") + "never judged\tQ0\tp\t1\t1.0\tx\n")
+    told = evaluate("--in", shop, "-j", JUDGMENTS, "--run", extra, *QUICK)
+    assert "x: 1 queries of the run are not judged and left out" in told.out
     saved = run.with_name("shop.trec")
     evaluate("--in", shop, "-j", JUDGMENTS, "--save-run", saved, *QUICK)
     bad = evaluate("--run", saved, "--run", run, "-j", JUDGMENTS, "--fail-if-worse", *QUICK)

@@ -121,6 +121,17 @@ def test_gains_and_condensing_follow_their_definitions(
             assert ours[measure][query] == pytest.approx(value), measure
 
 
+@pytest.mark.parametrize("name", ["nDCG@10", "P@1", "R@100", "RR@10", "AP@100", "Success@1"])
+def test_every_measure_can_be_condensed(name: str) -> None:
+    qrels = collect([("q", "a", 1), ("q", "b", 0), ("q", "c", 2), ("r", "a", 1)])
+    full = Run("x", {"q": ("z", "b", "y", "c", "a"), "r": ("z",)})
+    kept = Run("x", {"q": ("b", "c", "a"), "r": ()})
+    plain, short = parse_measure(name), parse_measure(f"condensed {name}")
+    found = measure_queries(qrels, full, (plain, short))
+    assert found[short] == measure_queries(qrels, kept, (plain,))[plain]
+    assert found[plain] == measure_queries(qrels, full, (plain,))[plain]
+
+
 def test_published_gains_are_used() -> None:
     gains = {3: 1.0, 2: 0.1, 1: 0.01, 0: 0.0}
     judged = {"e": 3, "s": 2, "c": 1, "i": 0}

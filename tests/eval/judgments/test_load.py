@@ -43,6 +43,11 @@ def test_csv_tsv_and_jsonl_hold_the_same(tmp_path: Path) -> None:
         assert load_qrels(file).grades == PAIRS, file
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_header_of_a_csv_tells_its_delimiter(tmp_path: Path, sign: str) -> None:
+    assert load_qrels(write(tmp_path / "j.csv", delimited(sign))).grades == PAIRS
+
+
 def test_ids_and_texts_of_queries(tmp_path: Path) -> None:
     file = write(tmp_path / "j.csv", "query_id,query,product_id,grade\n7,usb cable,a,2\n")
     qrels = load_qrels(file)
@@ -61,7 +66,7 @@ def test_ids_and_texts_of_queries(tmp_path: Path) -> None:
         ("query,product_id,grade\na,b,1.5\n", "line 2: grade '1.5'"),
         ("query,product_id,grade\n,b,1\n", "line 2: no query"),
         ("query,product_id,grade\n", "no judgment found"),
-        ('query,product_id,grade\n"a,b,1\n', "cannot be read as csv"),
+        ('query,product_id,grade\na,b,1\n"a,b,1\n', "line 3: cannot be read .* quotation mark"),
     ],
 )
 def test_wrong_judgments_are_told_by_line(tmp_path: Path, text: str, message: str) -> None:
@@ -118,6 +123,7 @@ def test_wands(tmp_path: Path) -> None:
     qrels = load_qrels(tmp_path)
     assert qrels.grades == {"0": {"25434": 2, "12088": 0, "42931": 1}}
     assert qrels.queries == {"0": "salon chair"}
+    assert load_qrels(tmp_path / "label.csv").grades == qrels.grades
 
 
 def test_chorus_with_one_or_three_raters(tmp_path: Path) -> None:

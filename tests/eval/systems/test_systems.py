@@ -11,7 +11,7 @@ from dsv3.eval.catalogue import Catalogue
 from dsv3.eval.measures import measure_queries, nDCG
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.run import Run
-from dsv3.eval.systems.base import RandomSystem, RunSystem, System
+from dsv3.eval.systems.base import RandomSystem, RunSystem, System, by_query_id
 from dsv3.eval.systems.bm25 import Bm25Fields, Bm25Settings, Bm25System
 from dsv3.eval.systems.retriever import RetrieverSystem
 from dsv3.eval.systems.tuning import tune_bm25
@@ -147,6 +147,10 @@ def test_a_run_answers_by_id_or_by_text() -> None:
     queries: Mapping[str, str] = {"1": "red shoe", "2": "hat"}
     system = RunSystem(Run("other", {"red shoe": ["a", "b"], "2": ["c"]}))
     assert system.rank(queries, 1).rankings == {"1": ["a"], "2": ["c"]}
+    run = Run("other", {"red shoe": ["a"], "2": ["c"], "more": ["d"]}, {"red shoe": [0.5]})
+    named = by_query_id(run, queries)
+    assert named.rankings == {"1": ["a"], "2": ["c"], "more": ["d"]}
+    assert named.scores == {"1": [0.5]}
 
 
 def test_modes_of_a_shop(products: list[Product]) -> None:

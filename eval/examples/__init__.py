@@ -1,0 +1,1 @@
+"""Where an encoder's lessons come from: the catalogue alone, judgments, clicks."""

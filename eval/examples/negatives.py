@@ -1,0 +1,93 @@
+"""Products that look like answers and are none: what a search finds, of the wrong type or brand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...encoder.training.examples import Example
+from .catalogue import CatalogueQuery
+from .pool import Pool
+from .types import ProductTypes, Terms
+
+if TYPE_CHECKING:
+    from ...retriever.retriever import ECommRetriever
+
+# Results among which near misses are looked for.
+DEPTH = 60
+# A product of another type is no negative where it lies as close to the type asked for as the
+# farthest tenth of that type's own products: the type may have been read wrongly.
+_SURE_QUANTILE = 0.1
+
+
+class NearMisses:
+    """Find negatives for queries made from a catalogue, by the shop's own search."""
+
+    def __init__(
+        self,
+        shop: ECommRetriever,
+        pool: Pool,
+        types: ProductTypes,
+        *,
+        per_query: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self._shop = shop
+        self._pool = pool
+        self._types = types
+        self._per_query = per_query
+        self._generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+        self._found: dict[str, list[int]] = {}
+        self._bounds: dict[Terms, tuple[np.ndarray, float]] = {}
+
+    def examples(
+        self,
+        queries: Iterable[CatalogueQuery],
+        on_progress: Callable[[int], None] = lambda done: None,
+    ) -> Iterator[Example]:
+        """Yield an example for each query; one without a sure near miss has no negatives."""
+        for done, query in enumerate(queries, 1):
+            chosen = self._choose(query)
+            yield Example(
+                query=query.text,
+                positive=self._pool.texts[query.place],
+                negatives=tuple(self._pool.texts[place] for place in chosen),
+                topic=" ".join(query.topic),
+            )
+            on_progress(done)
+
+    def _choose(self, query: CatalogueQuery) -> Sequence[int]:
+        sure = [place for place in self._search(query.text) if self._is_miss(query, place)]
+        return self._generator.sample(sure, min(self._per_query, len(sure)))
+
+    def _search(self, text: str) -> list[int]:
+        if text not in self._found:
+            page = self._shop.retrieve(text, k=DEPTH)
+            places = (self._pool.places.get(hit.product_id) for hit in page)
+            self._found[text] = [place for place in places if place is not None]
+        return self._found[text]
+
+    def _is_miss(self, query: CatalogueQuery, place: int) -> bool:
+        if place in query.answers:
+            return False
+        if not query.topic:
+            return True
+        brand = self._pool.products[place].brand
+        if query.brand is not None and brand is not None and brand != query.brand:
+            return True
+        terms = self._types.of[place]
+        if not terms or self._types.compatible(terms, query.topic):
+            return False
+        centre, bound = self._bound(query.topic)
+        return float(self._pool.centred[place] @ centre) < bound
+
+    def _bound(self, topic: Terms) -> tuple[np.ndarray, float]:
+        """Return a type's centre and the cosine that its farthest tenth stays under."""
+        if topic not in self._bounds:
+            centre = self._types.centre(topic)
+            own = self._pool.centred[list(self._types.all[topic].places)] @ centre
+            self._bounds[topic] = centre, float(np.quantile(own, _SURE_QUANTILE))
+        return self._bounds[topic]

@@ -1,0 +1,107 @@
+"""The products that lessons are made of, with their texts and vectors."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...encoder.base import FloatArray
+from ...encoder.cache import EmbeddingCache
+from ...encoder.corpus import fill_cache
+from ...encoder.text import text_key
+from ...indexer.lexical.analysis import Analysis
+from ...indexer.product import Product
+from ...indexer.template import Template
+
+if TYPE_CHECKING:
+    from ...encoder.base import Encoder
+    from ...retriever.retriever import ECommRetriever
+
+# Above this many products a sample stands for the catalogue: types and words repeat.
+MOST_PRODUCTS = 200_000
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Hold products side by side with what an encoder makes of them.
+
+    Attributes:
+        products: in the order of the catalogue.
+        texts: what is encoded of each, by the shop's template.
+        vectors: (n, dim) of those texts, by the shop's encoder.
+        analysis: how the shop cuts words.
+
+    """
+
+    products: Sequence[Product]
+    texts: Sequence[str]
+    vectors: FloatArray
+    analysis: Analysis
+
+    def __len__(self) -> int:
+        """Count the products."""
+        return len(self.products)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Map each product's id to its place."""
+        return {product.product_id: place for place, product in enumerate(self.products)}
+
+    @cached_property
+    def centred(self) -> FloatArray:
+        """Return the vectors less their mean, of unit length: what tells products apart."""
+        moved = self.vectors - self.vectors.mean(axis=0, keepdims=True)
+        length = np.linalg.norm(moved, axis=1, keepdims=True)
+        unit: FloatArray = moved / np.maximum(length, 1e-9)
+        return unit
+
+
+def read_pool(
+    shop: ECommRetriever,
+    cache: EmbeddingCache,
+    *,
+    limit: int = MOST_PRODUCTS,
+    seed: int = 0,
+    encoder: Encoder | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Pool:
+    """Read a shop's products with their vectors; vectors that the cache lacks are computed.
+
+    Args:
+        shop: an open shop.
+        cache: the shop's embeddings.
+        limit: products taken; a larger catalogue is sampled.
+        seed: of the sample.
+        encoder: whose vectors; the shop's own when None.
+        on_progress: called with the number of texts seen so far.
+
+    """
+    chosen = encoder or shop.encoder
+    products = _sample(shop, limit, seed)
+    template = Template(shop.settings.template)
+    texts = [template.fill(product) for product in products]
+
+    def tell(seen: int) -> None:
+        if on_progress is not None:
+            on_progress(seen)
+
+    fill_cache(chosen, texts, cache, on_progress=lambda stats: tell(stats.seen))
+    vectors, _, _ = cache.get_many(chosen.fingerprint, [text_key(text) for text in texts])
+    return Pool(products, texts, vectors, Analysis(shop.settings.language))
+
+
+def _sample(shop: ECommRetriever, limit: int, seed: int) -> list[Product]:
+    """Take all products, or an even sample of them in one pass (Vitter 1985, algorithm R)."""
+    generator = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    kept: list[tuple[int, Product]] = []
+    for place, product in enumerate(shop.products()):
+        if len(kept) < limit:
+            kept.append((place, product))
+        elif (drawn := generator.randrange(place + 1)) < limit:
+            kept[drawn] = (place, product)
+    return [product for _, product in sorted(kept, key=lambda pair: pair[0])]
