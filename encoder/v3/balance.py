@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
     from .gates import Gates
 
 
@@ -37,6 +39,26 @@ def balance_loss(scores: Tensor, sent: Tensor) -> Tensor:
     """
     share = sent / sent.sum().clamp_min(1)  # (experts,)
     return scores.size(-1) * (share * scores.mean(0)).sum()
+
+
+def sum_over(group: ProcessGroup | None, sent: Tensor) -> tuple[Tensor, Tensor | float]:
+    """Return the choices of all processes, and the weight of this one's tokens among theirs.
+
+    The mean over processes of `balance_loss(scores, choices) * weight` is then the loss of the
+    whole batch, which forces no evenness on a process's own few texts (Qiu et al. 2025, "Demons
+    in the Detail: On Implementing Load Balancing Loss for Training Specialized Mixture-of-Expert
+    Models").
+
+    Args:
+        group: the processes; None for this one alone.
+        sent: (experts,) how many choices of this process fell on each expert.
+
+    """
+    if group is None:
+        return sent, 1.0
+    total = sent.clone()
+    torch.distributed.all_reduce(total, group=group)
+    return total, sent.sum() * group.size() / total.sum().clamp_min(1)
 
 
 class _Ride(torch.autograd.Function):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from torch import Tensor, nn
 
-from .balance import balance_loss, ride
+from .balance import balance_loss, ride, sum_over
 from .config import V3Config
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 Task = Literal["query", "document"]
 TASKS: tuple[Task, Task] = ("query", "document")
@@ -26,6 +29,7 @@ class Gates(nn.Module):
         settled: (2, experts) the part of `load` that the bias has been moved for.
         counting: whether `load` is kept outside training too.
         loss_scale: factor on the balance loss, for a trainer that splits a step into many passes.
+        group: processes over whose tokens together the load is to be even; None for this one's.
 
     """
 
@@ -33,16 +37,18 @@ class Gates(nn.Module):
     load: Tensor
     settled: Tensor
 
-    def __init__(self, config: V3Config) -> None:
+    def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()
         self.top_k = config.num_experts_per_tok
         self.loss_weight = config.router_aux_loss_coef
         self.loss_scale = 1.0
+        self.group: ProcessGroup | None = None
         self.bias_rate = config.router_bias_update_rate
         self.counting = False
-        self.query = nn.Linear(config.hidden_size, config.num_experts, bias=False)
-        self.document = nn.Linear(config.hidden_size, config.num_experts, bias=False)
-        shape = (len(TASKS), config.num_experts)
+        experts = config.layer_shape(layer).experts
+        self.query = nn.Linear(config.hidden_size, experts, bias=False)
+        self.document = nn.Linear(config.hidden_size, experts, bias=False)
+        shape = (len(TASKS), experts)
         self.register_buffer("bias", torch.zeros(shape))
         self.register_buffer("load", torch.zeros(shape), persistent=False)
         self.register_buffer("settled", torch.zeros(shape), persistent=False)
@@ -80,6 +86,7 @@ class Gates(nn.Module):
         sent = torch.bincount(experts.flatten(), minlength=scores.size(-1))  # (experts,)
         self.load[TASKS.index(task)] += sent
         if self.training and self.loss_weight and torch.is_grad_enabled():
-            loss = balance_loss(scores, sent) * (self.loss_weight * self.loss_scale)
+            sent, part = sum_over(self.group, sent)
+            loss = balance_loss(scores, sent) * part * (self.loss_weight * self.loss_scale)
             weights = ride(weights, loss)
         return weights

@@ -1,0 +1,1 @@
+"""Teach one encoder on many processes: shards, shared negatives, checkpoints by time."""
