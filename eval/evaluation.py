@@ -239,7 +239,7 @@ def _notes(qrels: Qrels, runs: Sequence[Run], measures: Sequence[Measure]) -> li
     if barren:
         notes.append(
             f"{len(barren)} of {len(qrels)} queries have no relevant product: they count as zero "
-            "in every mean; the column 'answerable' leaves them out"
+            "in every mean; the row 'answerable' leaves them out"
         )
     for run in runs:
         silent = run.without_results(qrels.grades)

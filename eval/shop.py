@@ -74,14 +74,16 @@ def evaluate_shop(
     tell("reading the catalogue")
     catalogue = Catalogue(shop.products(), shop.settings.language)
     systems: list[System] = [RandomSystem(catalogue.product_ids, seed)]
-    notes = [note for run in runs for note in note_unjudged(qrels, run)]
+    notes: list[str] = []
     if bm25 != "none":
         tell("tuning BM25" if bm25 == "tuned" else "indexing BM25")
         systems.append(_bm25(catalogue, qrels, bm25, seed, notes))
     systems += [RetrieverSystem(shop, mode) for mode in modes]
+    runs = _told_apart(runs, [name, *others, *(system.name for system in systems)])
     systems += [RunSystem(run) for run in runs]
     systems += [RetrieverSystem(other, "hybrid", label) for label, other in others.items()]
     systems.append(RetrieverSystem(shop, "hybrid", name))
+    notes += [note for run in runs for note in note_unjudged(qrels, run)]
     found = []
     for system in systems:
         tell(f"searching: {system.name}")
@@ -159,6 +161,11 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     """Name shops by their folders, whole where two folders have one name."""
     stems = [path.stem for path in paths]
     return [str(path) if stems.count(path.stem) > 1 else path.stem for path in paths]
+
+
+def _told_apart(runs: Sequence[Run], taken: Sequence[str]) -> list[Run]:
+    """Rename runs that are called as another system is, as one that this shop wrote before."""
+    return [run.renamed(f"{run.name} (run)") if run.name in taken else run for run in runs]
 
 
 def _bm25(catalogue: Catalogue, qrels: Qrels, how: str, seed: int, notes: list[str]) -> System:

@@ -14,6 +14,9 @@ from ..queries import QueryView
 from .clicks import STYLES, click_table, titled
 from .text import change, interval, needed, number, p_value, percent, sentence
 
+# With more systems than these, an interval stands below its mean, or it would be broken in two.
+SIDE_BY_SIDE = 3
+
 
 def print_report(found: Evaluation, console: Console, worst: int = 5) -> None:
     """Print everything that was found, the verdict last."""
@@ -45,9 +48,10 @@ def _scores(found: Evaluation) -> Table:
     table.add_column("measure")
     for run in found.runs:
         table.add_column(run.name, justify="right")
+    gap = " " if len(found.runs) <= SIDE_BY_SIDE else "\n"
     for measure in found.measures:
         scores = [found.scores[run.name][measure] for run in found.runs]
-        table.add_row(label(measure), *(interval(score.mean) for score in scores))
+        table.add_row(label(measure), *(interval(score.mean, gap) for score in scores))
     primary = [number(found.scores[run.name][found.primary].answerable) for run in found.runs]
     if found.qrels.without_relevant():
         table.add_section()
@@ -70,7 +74,7 @@ def _comparisons(found: Evaluation) -> Table:
         table.add_row(
             row.measure,
             row.system,
-            change(row.difference),
+            change(row.difference, "\n"),
             f"{row.effect:+.2f}",
             f"{row.wins}/{row.losses}/{row.ties}",
             p_value(row.p_adjusted),
@@ -93,7 +97,7 @@ def _slices(found: Evaluation) -> Table:
             name,
             str(next(iter(results.values())).queries),
             *(
-                f"{percent(r.success)} / {number(r.ndcg)} / {percent(r.zero_results)}"
+                f"{r.success:.0%} / {number(r.ndcg)} / {r.zero_results:.0%}"
                 for r in (results[run.name] for run in found.runs)
             ),
         )

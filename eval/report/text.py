@@ -10,14 +10,14 @@ def number(value: float) -> str:
     return f"{value:.3f}"
 
 
-def interval(found: Interval) -> str:
-    """Write a mean with its interval."""
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+def interval(found: Interval, gap: str = " ") -> str:
+    """Write a mean with its interval; `gap` parts the two."""
+    return f"{found.mean:.3f}{gap}[{found.low:.3f}, {found.high:.3f}]"
 
 
-def change(found: Interval) -> str:
-    """Write a difference with its sign and interval."""
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+def change(found: Interval, gap: str = " ") -> str:
+    """Write a difference with its sign and interval; `gap` parts the two."""
+    return f"{found.mean:+.3f}{gap}[{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def percent(value: float, digits: int = 0) -> str:

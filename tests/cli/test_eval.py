@@ -85,6 +85,8 @@ def test_a_shop_is_evaluated_with_its_baselines(
     again = evaluate("--run", saved, "-j", JUDGMENTS, "--json", *QUICK)
     mean = json.loads(again.out)["systems"][0]["measures"]["nDCG@10"]["mean"]
     assert f"{mean:.3f}" in done.out
+    since = evaluate("--in", shop, "-j", JUDGMENTS, "--run", saved, "--json", *QUICK)
+    assert json.loads(since.out)["baseline"] == "hybrid (run)"
 
 
 def test_gates_set_the_exit_status(evaluate: Runner, shop: Path) -> None:
