@@ -74,7 +74,8 @@ def _layer(
 def _attend(
     x: Node, mask: Node, layer: Layer, name: str, architecture: Architecture, linears: LinearLayers
 ) -> Node:
-    heads, size = architecture.heads, architecture.hidden // architecture.heads
+    size = architecture.hidden // architecture.heads
+    heads = layer.output.weight.shape[1] // size  # a pruned layer has fewer
     qkv = linears.apply(x, layer.query_key_value, f"{name} query_key_value")
     split = ops.transpose(
         ops.reshape(qkv, _ints([0, 0, 3, heads, size]), special_zero=True), _ints([2, 0, 3, 1, 4])
@@ -83,7 +84,7 @@ def _attend(
     seen = ops.scaled_dot_product_attention(q, k, v, mask)  # (batch, heads, length, size)
     seen = ops.reshape(
         ops.transpose(seen, _ints([0, 2, 1, 3])),
-        _ints([0, 0, architecture.hidden]),
+        _ints([0, 0, heads * size]),
         special_zero=True,
     )
     return linears.apply(seen, layer.output, f"{name} attention_output")

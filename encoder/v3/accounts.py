@@ -27,7 +27,8 @@ class Accounts:
         embeddings: parameters of the tables of words, positions and types, and their norm.
         active: parameters that one token's pass may touch: all but the experts it is not sent to
             and the other gate; tables count whole.
-        dense: parameters of the model without experts, its feed-forwards `intermediate_size` wide.
+        dense: parameters of the model without experts, its feed-forwards `intermediate_size` wide,
+            and with nothing pruned.
 
     """
 
@@ -68,9 +69,9 @@ def build_empty(config: V3Config) -> V3Model:
 
 
 def dense_config(config: V3Config) -> V3Config:
-    """Return the same shape without experts."""
+    """Return the same shape without experts and with nothing pruned."""
     fields: dict[str, Any] = config.to_dict()
-    return V3Config(**{**fields, "moe_layers": []})
+    return V3Config(**{**fields, "moe_layers": [], "layer_shapes": None})
 
 
 def count_parameters(model: V3Model) -> Accounts:
@@ -79,8 +80,8 @@ def count_parameters(model: V3Model) -> Accounts:
     idle = 0
     for module in model.modules():
         if isinstance(module, Experts):
-            unused = model.config.num_experts - model.config.num_experts_per_tok
-            idle += _size(module) * unused // model.config.num_experts
+            unused = module.num_experts - model.config.num_experts_per_tok
+            idle += _size(module) * unused // module.num_experts
         elif isinstance(module, Gates):
             idle += _size(module.query)
     tables = sum(_size(module) for module in model.modules() if isinstance(module, Embeddings))
@@ -108,7 +109,8 @@ def _token_flops(model: V3Model, task: Task, length: int) -> int:
             flops += 2 * chosen * (module.up_proj[0].numel() + module.down_proj[0].numel())
         elif isinstance(module, SelfAttention):
             # scores and their weighted mean: two products of (head_dim x keys) a head
-            flops += 2 * 2 * model.config.hidden_size * keys_seen(model.config, length)
+            width = module.heads * model.config.head_size
+            flops += 2 * 2 * width * keys_seen(model.config, length)
     return flops
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from transformers import PreTrainedConfig
@@ -10,6 +11,30 @@ from ...errors import InputError
 
 Attention = Literal["full", "exact", "dynamic"]
 PositionExtension = Literal["repeat", "interpolate", "grouped"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """Say how wide one layer is.
+
+    Attributes:
+        heads: attention heads.
+        feed_forward: width of the feed-forward, in a layer without experts.
+        experts: how many there are, in a layer with experts.
+        expert: width of each of them.
+        shared: width of the expert that every token passes; 0 for none.
+
+    """
+
+    heads: int
+    feed_forward: int
+    experts: int
+    expert: int
+    shared: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return the fields as JSON can hold them."""
+        return asdict(self)
 
 
 class V3Config(PreTrainedConfig):
@@ -21,6 +46,8 @@ class V3Config(PreTrainedConfig):
         num_experts: experts in a layer; the gate sends each token to `num_experts_per_tok` of them.
         moe_intermediate_size: width of one expert.
         shared_intermediate_size: width of the expert that every token passes; 0 for none.
+        layer_shapes: for each layer, the fields of `LayerShape` in which it differs from the widths
+            above, as after pruning; None where all layers are alike.
         router_aux_loss_coef: weight of the balance loss; 0 turns it off.
         router_bias_update_rate: step of the loss-free balance; 0 turns it off.
         position_table_size: positions that have a row of their own in the table.
@@ -50,6 +77,7 @@ class V3Config(PreTrainedConfig):
     num_experts_per_tok: int = 2
     moe_intermediate_size: int = 768
     shared_intermediate_size: int = 1056
+    layer_shapes: list[dict[str, int]] | None = None
     router_aux_loss_coef: float = 0.01
     router_bias_update_rate: float = 0.0
 
@@ -74,6 +102,23 @@ class V3Config(PreTrainedConfig):
         """Return which layers have experts; never None."""
         return self.moe_layers or []
 
+    @property
+    def head_size(self) -> int:
+        """Return the width of an attention head, the same in all layers."""
+        return self.hidden_size // self.num_attention_heads
+
+    def layer_shape(self, layer: int) -> LayerShape:
+        """Return how wide a layer is."""
+        own = self.layer_shapes[layer] if self.layer_shapes else {}
+        uniform = LayerShape(
+            heads=self.num_attention_heads,
+            feed_forward=self.intermediate_size,
+            experts=self.num_experts,
+            expert=self.moe_intermediate_size,
+            shared=self.shared_intermediate_size,
+        )
+        return replace(uniform, **own)
+
 
 def _check(config: V3Config) -> None:
     """Refuse a shape that no model can have."""
@@ -92,3 +137,30 @@ def _check(config: V3Config) -> None:
             f"moe_layers names layer {outside[0]}; the model has layers 0 to "
             f"{config.num_hidden_layers - 1}"
         )
+    _check_shapes(config)
+
+
+def _check_shapes(config: V3Config) -> None:
+    """Refuse layers' own widths that are not one for each layer, or that no layer can have."""
+    if config.layer_shapes is None:
+        return
+    if len(config.layer_shapes) != config.num_hidden_layers:
+        raise InputError(
+            f"layer_shapes has {len(config.layer_shapes)} entries for "
+            f"{config.num_hidden_layers} layers; write one for each, {{}} where nothing differs"
+        )
+    known = {field.name for field in fields(LayerShape)}
+    for layer, own in enumerate(config.layer_shapes):
+        if unknown := sorted(set(own) - known):
+            raise InputError(
+                f"layer_shapes, layer {layer}: no width {unknown[0]!r}; "
+                f"there are {', '.join(sorted(known))}"
+            )
+        shape = config.layer_shape(layer)
+        if min(shape.heads, shape.feed_forward, shape.expert) < 1 or shape.shared < 0:
+            raise InputError(f"layer_shapes, layer {layer}: a width below 1: {own}")
+        if shape.experts < config.num_experts_per_tok:
+            raise InputError(
+                f"layer_shapes, layer {layer}: a token cannot go to "
+                f"{config.num_experts_per_tok} of {shape.experts} experts"
+            )

@@ -36,13 +36,10 @@ class Experts(nn.Module):
     (grouped_mm, batched_mm, …) read; `forward` is the implementation "eager".
     """
 
-    def __init__(self, config: V3Config) -> None:
+    def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()
-        experts, hidden, width = (
-            config.num_experts,
-            config.hidden_size,
-            config.moe_intermediate_size,
-        )
+        shape, hidden = config.layer_shape(layer), config.hidden_size
+        experts, width = shape.experts, shape.expert
         self.num_experts = experts
         self.up_proj = nn.Parameter(torch.empty(experts, width, hidden))
         self.up_proj_bias = nn.Parameter(torch.zeros(experts, width))
@@ -85,11 +82,11 @@ class Experts(nn.Module):
 class Mixture(nn.Module):
     """Pass each token through the experts its gate chooses, and through the shared expert."""
 
-    def __init__(self, config: V3Config) -> None:
+    def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()
-        self.gates = Gates(config)
-        self.experts = Experts(config)
-        shared = config.shared_intermediate_size
+        self.gates = Gates(config, layer)
+        self.experts = Experts(config, layer)
+        shared = config.layer_shape(layer).shared
         self.shared = FeedForward(config, shared) if shared else None
 
     def forward(self, x: Tensor, task: Task, padding: Padding) -> Tensor:

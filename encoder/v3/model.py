@@ -26,10 +26,11 @@ class Block(GradientCheckpointingLayer):
     def __init__(self, config: V3Config, layer: int) -> None:
         super().__init__()
         sparse = layer in config.sparse_layers
-        self.attention = SelfAttention(config)
+        self.attention = SelfAttention(config, layer)
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.mixture = Mixture(config) if sparse else None
-        self.feed_forward = None if sparse else FeedForward(config, config.intermediate_size)
+        self.mixture = Mixture(config, layer) if sparse else None
+        width = config.layer_shape(layer).feed_forward
+        self.feed_forward = None if sparse else FeedForward(config, width)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 

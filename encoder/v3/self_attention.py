@@ -13,21 +13,22 @@ from .padding import Padding
 class SelfAttention(nn.Module):
     """Let the tokens of a text look at each other."""
 
-    def __init__(self, config: V3Config) -> None:
+    def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.heads = config.num_attention_heads
-        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.heads = config.layer_shape(layer).heads
+        width = self.heads * config.head_size
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * width)
+        self.output = nn.Linear(width, config.hidden_size)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         """Return (tokens, hidden) from (tokens, hidden)."""
         batch, length = padding.mask.shape
-        qkv = padding.restore(self.query_key_value(x))  # (batch, length, 3 * hidden)
+        qkv = padding.restore(self.query_key_value(x))  # (batch, length, 3 * heads * head_dim)
         qkv = qkv.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.unbind(0)  # (batch, heads, length, head_dim) each
         seen = self._attend(q, k, v, padding)  # (batch, heads, length, head_dim)
-        seen = seen.transpose(1, 2).flatten(2)  # (batch, length, hidden)
+        seen = seen.transpose(1, 2).flatten(2)  # (batch, length, heads * head_dim)
         output: Tensor = self.output(padding.remove(seen))
         return output
 

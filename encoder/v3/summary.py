@@ -114,4 +114,5 @@ def _shape(config: V3Config) -> dict[str, Any]:
         "shared_width": config.shared_intermediate_size,
         "attention": config.attention,
         "max_tokens": config.max_position_embeddings,
+        "layer_shapes": config.layer_shapes,
     }
