@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, float]
 
+# Two systems have one order or the other; a rank correlation of fewer than three says little.
+SYSTEMS_TO_ORDER = 3
+
 
 @dataclass(frozen=True)
 class Score:
@@ -267,7 +270,23 @@ def with_clicks(
     runs = sorted(found.runs, key=lambda run: run.name != found.baseline)
     clicks, lifts = simulate_runs(runs, found.qrels, model, sessions=sessions, k=found.k, seed=seed)
     clicks = {run.name: clicks[run.name] for run in found.runs}
-    return replace(found, clicks=clicks, lifts=lifts)
+    ctr = {name: report.ctr.mean for name, report in clicks.items()}
+    notes = (*found.notes, *_note_agreement(found, ctr))
+    return replace(found, clicks=clicks, lifts=lifts, notes=notes)
+
+
+def _note_agreement(found: Evaluation, ctr: Mapping[str, float]) -> list[str]:
+    """Say how far CTR puts the systems in the order that the primary measure does."""
+    from .clicks import rank_agreement
+
+    means = {run.name: found.mean(found.primary, run.name) for run in found.runs}
+    if len(means) < SYSTEMS_TO_ORDER or len(set(means.values())) < 2 or len(set(ctr.values())) < 2:
+        return []
+    tau = rank_agreement(ctr, means).tau
+    return [
+        f"simulated CTR orders the {len(means)} systems as {label(found.primary)} does with "
+        f"Kendall's tau {tau:.2f} (1 the same, 0 unrelated, -1 reversed)"
+    ]
 
 
 def _with_long_tail(found: Evaluation, frequencies: Mapping[str, int] | None) -> Evaluation:

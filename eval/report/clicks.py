@@ -95,18 +95,18 @@ def estimate_table(found: Mapping[str, PolicyEstimates]) -> Table:
     table = titled("Clicks a search, estimated from the log of another system")
     table.add_column("system")
     for name in (
-        *("logged", "IPS", "self-normalised", "direct", "doubly robust"),
+        *("logged", "IPS", "self normalised", "direct", "doubly robust"),
         *("effective searches", "unsupported"),
     ):
         table.add_column(name, justify="right")
     for name, row in found.items():
         table.add_row(
             name,
-            interval(row.logged),
-            interval(row.ips),
-            interval(row.self_normalised),
-            interval(row.direct),
-            interval(row.doubly_robust),
+            interval(row.logged, "\n"),
+            interval(row.ips, "\n"),
+            interval(row.self_normalised, "\n"),
+            interval(row.direct, "\n"),
+            interval(row.doubly_robust, "\n"),
             f"{row.effective_searches:,.0f}",
             percent(row.unsupported),
         )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from dsv3.errors import InputError
 from dsv3.eval.catalogue import Catalogue
-from dsv3.eval.evaluation import evaluate
+from dsv3.eval.evaluation import evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES, P, nDCG
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.run import Run
@@ -31,6 +31,20 @@ def test_bm25_beats_random_and_the_report_says_so(catalogue: Catalogue, qrels: Q
     assert any("1 of 11 queries have no relevant product" in note for note in found.notes)
     score = found.scores["bm25"][nDCG @ 10]
     assert score.answerable == pytest.approx(score.mean.mean * 11 / 10)
+
+
+def test_clicks_say_how_far_they_order_systems_as_judgments_do(qrels: Qrels) -> None:
+    best = {q: sorted(judged, key=lambda p: -judged[p]) for q, judged in qrels.grades.items()}
+    runs = [
+        Run("good", best),
+        Run("half", {q: best[q] for q in list(best)[::2]}),
+        Run("mute", {}),
+    ]
+    found = with_clicks(evaluate(qrels, runs), sessions=0)
+    assert any("orders the 3 systems as nDCG@10 does" in note for note in found.notes)
+    assert any("Kendall's tau 1.00" in note for note in found.notes)
+    pair = with_clicks(evaluate(qrels, runs[:2]), sessions=0)
+    assert not any("Kendall" in note for note in pair.notes)
 
 
 def test_worst_and_most_changed_show_both_sides(catalogue: Catalogue) -> None:
