@@ -22,6 +22,11 @@ def set_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
+def let_tokenizers_use_threads() -> None:
+    """Let the Rust tokenizers of this process use every core, as a GPU needs to be fed."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+
+
 def available_cores() -> int:
     """Return how many cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):

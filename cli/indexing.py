@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from ..indexer.sources.fields import FieldMap
 
 
+class Device(StrEnum):
+    """Name where encoders compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 class Unit(StrEnum):
     """Say what a price counts."""
 
@@ -45,14 +53,23 @@ def index(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
     encoder: Annotated[
-        str | None, typer.Option(help="default, a model's folder or its hub name.")
+        str | None,
+        typer.Option(
+            help="default, a model's folder or its hub name. Settings may follow: precision "
+            "(fp32, bf16, int8) and long_text (cut, or pool: long texts are encoded in pieces "
+            "and averaged), as in default,long_text=pool."
+        ),
     ] = None,
     template: Annotated[
         str | None,
         typer.Option(help="The text that is encoded, as in '{title}. {brand}. {description}'."),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--index", help="auto, or a FAISS factory string.")
+        str | None,
+        typer.Option(
+            "--index",
+            help="auto, int8 or binary (a number or a bit a dimension), or a FAISS factory string.",
+        ),
     ] = None,
     dim: Annotated[
         int | None, typer.Option(help="Keep this many leading dimensions of each vector.")
@@ -67,6 +84,9 @@ def index(
     workers: Annotated[
         int | None, typer.Option(help="Processes that encode; one for each core if not given.")
     ] = None,
+    device: Annotated[
+        Device, typer.Option(help="Where texts are encoded; auto takes a GPU where there is one.")
+    ] = Device.auto,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
     ] = False,
@@ -101,6 +121,7 @@ def index(
             },
             catalog_url=catalog,
             workers=workers,
+            device=device.value,
             rebuild=rebuild,
             progress=progress,
             on_recognised=show_fields,
@@ -151,7 +172,8 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
         found["texts"] = {
             "encoded": built.encoding.encoded,
             "reused": built.encoding.reused,
-            "cut": built.manifest.texts_cut,
+            "long": built.manifest.texts_cut,
+            "long_text": built.manifest.encoder["long_text"],
             "max_tokens": built.manifest.encoder["max_tokens"],
         }
     return found

@@ -122,9 +122,10 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
         console.print("Nothing changed: the shop is up to date.")
     else:
         texts = done["texts"]
+        fate = {"cut": "cut there", "pool": "encoded in pieces"}[texts["long_text"]]
         console.print(
             f"Texts: {texts['encoded']:,} encoded, {texts['reused']:,} taken from the cache, "
-            f"{texts['cut']:,} in all longer than {texts['max_tokens']} tokens and cut there"
+            f"{texts['long']:,} in all longer than {texts['max_tokens']} tokens and {fate}"
         )
     console.print(
         Text(f"{done['shop']}: {done['products']:,} products in {done['seconds']:.1f} s"),
@@ -152,7 +153,7 @@ def show_info(console: Console, found: Mapping[str, Any]) -> None:
         if encoder
         else found["settings"]["encoder"],
         "Template": found["settings"]["template"],
-        "Texts cut": f"{generation.get('texts_cut', 0):,}",
+        "Long texts": f"{generation.get('texts_cut', 0):,}",
         "Language": found["settings"]["language"],
         "Dense weight": f"{found['settings']['dense_weight']:g}",
         "On disk": f"{found['bytes'] / 1e6:,.1f} MB",

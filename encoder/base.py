@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .names import LongText
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 Similarity = Literal["cosine", "dot"]
@@ -25,6 +27,10 @@ class Encoder(ABC):
         max_tokens: longest text, in tokens, that is encoded without being cut.
         recipe: arguments with which `load_encoder` makes the same encoder in another process;
             None where it was not made by `load_encoder`.
+        long_text: what becomes of a document beyond the limit: it is cut, or encoded in pieces
+            that are averaged.
+        alone: whether one process is best, as on a GPU; otherwise processes of one thread each.
+        call_tokens: how many tokens' worth of texts one call is best given.
 
     """
 
@@ -34,6 +40,9 @@ class Encoder(ABC):
     fingerprint: str
     max_tokens: int
     recipe: Mapping[str, str] | None = None
+    long_text: LongText = "cut"
+    alone: bool = False
+    call_tokens: int = 4096
 
     @abstractmethod
     def encode_queries(self, texts: Sequence[str]) -> FloatArray:

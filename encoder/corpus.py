@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -18,12 +20,12 @@ from .workers import EncoderWorkers
 
 # Below this many texts, starting processes costs more than they save.
 SMALL = 500
-# Tokens a batch computes. Larger batches gain nothing on a CPU and cost cache and memory.
-TOKEN_BUDGET = 4096
 # Texts sorted by length together, and their characters: the window that bounds memory.
 _WINDOW = 8192
 _WINDOW_CHARACTERS = 1 << 25
 _LOOKED_UP_AT_ONCE = 1024
+# Calls that wait while one computes in a thread of its own.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ def fill_cache(
         encoder: it must come from `load_encoder` to be run in worker processes.
         texts: read once, in the caller's thread, and never held as a whole.
         cache: written in this process alone.
-        workers: processes of one thread each; None takes one for each core. With 1, and for
-            small inputs, this process encodes by itself.
+        workers: processes of one thread each; None takes one for each core. With 1, for small
+            inputs, and for an encoder that is best alone, this process encodes by itself.
         on_progress: called with the counts so far after each stored batch.
 
     Raises:
@@ -79,7 +81,9 @@ def fill_cache(
     windows = _windows(filling.lacking(texts))
     first = next(windows, [])
     count = available_cores() if workers is None else workers
-    if count <= 1 or encoder.recipe is None or len(first) < SMALL:
+    if encoder.alone and len(first) >= SMALL:
+        filling.run_beside(first, windows)
+    elif count <= 1 or encoder.alone or encoder.recipe is None or len(first) < SMALL:
         filling.run_here(first, windows)
     else:
         filling.run_in_workers(count, first, windows)
@@ -130,6 +134,22 @@ class _Filling:
         for batch in self._batches(first, rest):
             self._store(batch, self._encoder.encode_documents(batch.texts))
 
+    def run_beside(
+        self, first: list[tuple[bytes, str]], rest: Iterable[list[tuple[bytes, str]]]
+    ) -> None:
+        """Encode in a thread; texts are read, counted and stored while it computes."""
+        with ThreadPoolExecutor(1) as thread:
+            under_way: deque[tuple[_Batch, Future[FloatArray]]] = deque()
+            for batch in self._batches(first, rest):
+                if len(under_way) > _AHEAD:
+                    done, vectors = under_way.popleft()
+                    self._store(done, vectors.result())
+                under_way.append(
+                    (batch, thread.submit(self._encoder.encode_documents, batch.texts))
+                )
+            for done, vectors in under_way:
+                self._store(done, vectors.result())
+
     def run_in_workers(
         self, count: int, first: list[tuple[bytes, str]], rest: Iterable[list[tuple[bytes, str]]]
     ) -> None:
@@ -159,7 +179,7 @@ class _Filling:
         tokens = self._encoder.count_tokens([text for _, text in window])
         self._count(cut=int(np.count_nonzero(tokens > self._encoder.max_tokens)))
         computed = np.minimum(tokens, self._encoder.max_tokens)
-        for positions in pack(computed, TOKEN_BUDGET):
+        for positions in pack(computed, self._encoder.call_tokens):
             yield _Batch(
                 keys=[window[position][0] for position in positions],
                 texts=[window[position][1] for position in positions],

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import EncoderError
 from .base import Encoder
 from .default import default_folder
+from .devices import Device, choose_device
 from .folders import find_folder
 from .hashing import HashingEncoder
 from .names import EncoderName
@@ -24,10 +25,15 @@ class _Request:
     name: EncoderName
     threads: int | None
     runtime: str
+    device: Device
 
 
 def load_encoder(
-    name: str = "default", *, threads: int | None = None, runtime: str = "auto"
+    name: str = "default",
+    *,
+    threads: int | None = None,
+    runtime: str = "auto",
+    device: str = "cpu",
 ) -> Encoder:
     """Load an encoder by name.
 
@@ -39,6 +45,9 @@ def load_encoder(
             its own choice.
         runtime: "compiled" runs without torch, after compiling the model on first use; "torch"
             runs anything that sentence-transformers can; "auto" takes the first where it can.
+        device: "cuda" runs on an NVIDIA GPU through torch, in bfloat16: the vectors are those of
+            a CPU but for rounding, and so is the fingerprint. "auto" does so where there is a
+            GPU and the encoder can.
 
     Raises:
         EncoderError: nothing by that name exists, or it cannot be loaded.
@@ -47,10 +56,18 @@ def load_encoder(
     if runtime not in RUNTIMES:
         raise EncoderError(f"no runtime {runtime!r}; there are {', '.join(RUNTIMES)}")
     parsed = EncoderName.parse(name)
-    request = _Request(name, parsed, threads, runtime)
+    request = _Request(name, parsed, threads, runtime, _device(parsed, runtime, device))
     encoder = _SCHEMES.get(parsed.base.partition(":")[0], _load_named)(request)
     encoder.recipe = {"name": name, "runtime": runtime}
     return encoder
+
+
+def _device(name: EncoderName, runtime: str, wanted: str) -> Device:
+    """Choose where to compute; int8 and what is compiled are of a CPU alone."""
+    for_cpu = runtime == "compiled" or name.precision == "int8"
+    if wanted == "cuda" and for_cpu:
+        raise EncoderError("a compiled encoder runs on the CPU; on a GPU the model itself does")
+    return choose_device("cpu" if wanted == "auto" and for_cpu else wanted)
 
 
 def _load_default(request: _Request) -> Encoder:
@@ -85,7 +102,7 @@ def _load_folder(folder: Path, request: _Request, *, verify: bool = True) -> Enc
 
     if is_compiled(folder):
         return _load_compiled(folder, request)
-    if request.runtime != "torch":
+    if request.runtime != "torch" and request.device == "cpu":
         from .runtime.store import compiled_folder
 
         try:
@@ -120,12 +137,19 @@ def _load_compiled(folder: Path, request: _Request) -> Encoder:
 def _load_torch(folder: Path, request: _Request) -> Encoder:
     from .sentence_transformer import SentenceTransformerEncoder
 
-    if request.name.precision not in (None, "fp32") or request.name.long_text != "cut":
+    precision = "bf16" if request.device == "cuda" else "fp32"
+    if request.name.precision not in (None, precision):
         raise EncoderError(
-            f"{request.whole_name}: these settings need a compiled encoder, and this one runs "
-            "on torch"
+            f"{request.whole_name}: this one runs on torch, which computes in {precision}; other "
+            "precisions need a compiled encoder"
         )
-    return SentenceTransformerEncoder(folder, name=request.whole_name, threads=request.threads)
+    return SentenceTransformerEncoder(
+        folder,
+        name=request.whole_name,
+        threads=request.threads,
+        device=request.device,
+        long_text=request.name.long_text,
+    )
 
 
 _SCHEMES: dict[str, Callable[[_Request], Encoder]] = {

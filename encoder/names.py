@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -51,6 +52,13 @@ class EncoderName:
             else:
                 raise EncoderError(f"{name}: no setting {key!r}; there are precision, long_text")
         return read
+
+
+def used_fingerprint(fingerprint: str, long_text: LongText) -> str:
+    """Return the fingerprint of an encoder as it treats long texts."""
+    if long_text == "cut":
+        return fingerprint
+    return hashlib.sha256(f"{fingerprint} long_text={long_text}".encode()).hexdigest()
 
 
 def _one_of(values: tuple[Value, ...], value: str, key: str, name: str) -> Value:

@@ -37,7 +37,7 @@ from .shop import Shop
 from .template import Template
 from .vectors.build import build_index
 from .vectors.load import load_index
-from .vectors.spec import choose_spec
+from .vectors.spec import resolve_spec
 
 if TYPE_CHECKING:
     from .vectors.base import VectorIndex
@@ -58,10 +58,14 @@ class Built:
     full: bool
 
 
-def rebuild_digest(settings: Settings, encoder: Encoder) -> str:
-    """Return a digest of all that, once changed, makes the last generation useless."""
+def rebuild_digest(settings: Settings, encoder: Encoder, catalogue: int) -> str:
+    """Return a digest of all that, once changed, makes the last generation useless.
+
+    Rows are numbers of one catalogue, told by its `identity`; those of another one do not fit.
+    """
     kept = (settings.template, settings.language, settings.index, settings.dim)
-    return blake2b(orjson.dumps((encoder.fingerprint, *kept)), digest_size=8).hexdigest()
+    of = (catalogue,) if catalogue else ()
+    return blake2b(orjson.dumps((encoder.fingerprint, *kept, *of)), digest_size=8).hexdigest()
 
 
 def build_generation(
@@ -88,9 +92,11 @@ def build_generation(
         workers: processes that encode; None takes one for each core.
         rebuild: build from nothing though nothing changed.
     """
-    digest = rebuild_digest(settings, encoder)
+    digest = rebuild_digest(settings, encoder, catalog.identity)
     previous = None if rebuild else _Previous.open(shop, digest)
     sequence = catalog.sequence
+    if previous is not None and previous.manifest.sequence > sequence:
+        previous = None  # the catalogue was put back to what it was before
     if previous is not None and previous.manifest.sequence == sequence:
         return None
     build = _Build(shop, catalog, settings, encoder, progress, previous, sequence)
@@ -186,9 +192,8 @@ class _Build:
     def _vectors(
         self, cache: EmbeddingCache, ledger: Ledger, changed: Ledger, deleted: RowArray
     ) -> VectorIndex:
-        spec = self.settings.index
-        if spec == "auto":
-            spec = choose_spec(len(ledger), self.dim, int(_free_memory() * _MEMORY_FOR_VECTORS))
+        memory = int(_free_memory() * _MEMORY_FOR_VECTORS)
+        spec = resolve_spec(self.settings.index, len(ledger), self.dim, memory)
         if self.previous is not None and self.previous.manifest.index == spec:
             index = load_index(self.previous.folder / "vectors")
             rows = changed.differing(self.old_ledger, "text")
@@ -293,6 +298,7 @@ class _Build:
                 "dim": self.dim,
                 "similarity": encoder.similarity,
                 "max_tokens": encoder.max_tokens,
+                "long_text": encoder.long_text,
             },
             index=spec,
             language=self.settings.language,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..encoder.load import load_encoder
+from ..errors import InputError
 from .build import Built, build_generation
 from .ingest import Ingested, Reading, ingest
 from .progress import Progress, Silent
@@ -40,6 +41,7 @@ def index_shop(
     changes: Mapping[str, Any] | None = None,
     catalog_url: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     rebuild: bool = False,
     progress: Progress | None = None,
     on_recognised: Callable[[str, FieldMap], None] | None = None,
@@ -52,6 +54,7 @@ def index_shop(
         changes: settings to change, by the names of `Settings`; they are remembered.
         catalog_url: where the catalogue is; remembered without its password.
         workers: processes that encode; None takes one for each core.
+        device: where texts are encoded: "cpu", "cuda", or "auto" for a GPU where there is one.
         rebuild: derive everything anew though nothing changed.
         progress: told of stages.
         on_recognised: called with each source and what its fields were recognised as.
@@ -62,9 +65,12 @@ def index_shop(
     begin = time.monotonic()
     progress = progress or Silent()
     shop = Shop(folder)
+    if reading is None and not shop.exists:
+        raise InputError(f"there is no shop at {shop.folder} yet; name a source to make one from")
     with shop.writing():
         settings = shop.settings.with_changes({**(changes or {}), "catalog": catalog_url})
-        encoder = load_encoder(settings.encoder)
+        encoder = load_encoder(settings.encoder, device=device)
+        settings.check(encoder.dim)
         with shop.open_catalog(catalog_url) as catalog:
             shop.remember(settings)
             ingested = None

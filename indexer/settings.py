@@ -61,7 +61,7 @@ class Settings:
     Attributes:
         encoder: name given to `load_encoder`.
         template: format string of the encoded text.
-        index: "auto" or a FAISS factory string.
+        index: "auto", "int8", "binary" or a FAISS factory string.
         dim: leading dimensions of each vector that are kept (Matryoshka); None keeps all.
         language: of stemming and stop words.
         catalog: URL of the catalogue, without a password; None is SQLite in the shop's folder.
@@ -74,6 +74,26 @@ class Settings:
     language: str = "english"
     catalog: str | None = None
     ranking: Ranking = field(default_factory=Ranking)
+
+    def check(self, dim: int) -> None:
+        """Refuse what no shop can be indexed with, before anything is read or remembered.
+
+        Args:
+            dim: of the encoder's vectors.
+
+        Raises:
+            InputError: the template, the language, the dimension or the kind of index is wrong.
+            MissingExtra: the language or the index needs a package that is not installed.
+        """
+        from .lexical.analysis import Analysis
+        from .vectors.spec import make_index
+
+        template.Template(self.template)
+        Analysis(self.language)
+        if self.dim is not None and self.dim < 1:
+            raise InputError(f"dim must be at least 1, not {self.dim}")
+        if self.index != "auto":
+            make_index(self.index, min(self.dim or dim, dim))
 
     @classmethod
     def read(cls, path: Path) -> Self:

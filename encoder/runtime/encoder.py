@@ -11,9 +11,10 @@ import numpy as np
 
 from ...errors import EncoderError
 from ..base import Encoder, FloatArray, IntArray
-from ..names import LongText
+from ..long_text import encode_in_pieces
+from ..names import LongText, used_fingerprint
 from .batch import Inputs, Task, batches, for_task
-from .manifest import GRAPH, TOKENIZER, read_manifest, used_fingerprint
+from .manifest import GRAPH, TOKENIZER, read_manifest
 from .tokens import TextTokenizer
 
 
@@ -57,7 +58,12 @@ class CompiledEncoder(Encoder):
         """Encode product texts; returns (n, dim) float32."""
         prompt = self.architecture.document_prompt
         if self.long_text == "pool":
-            return self._encode_whole(texts, prompt)
+            pieces = [self._tokenizer.pieces(text, prompt) for text in texts]
+            return encode_in_pieces(
+                pieces,
+                lambda ids: self._encode(ids, "document"),
+                normalize=self.architecture.normalize,
+            )
         return self._encode(self._tokenizer.cut(texts, prompt), "document")
 
     def count_tokens(self, texts: Sequence[str]) -> IntArray:
@@ -68,20 +74,6 @@ class CompiledEncoder(Encoder):
         vectors = np.empty((len(tokens), self.dim), dtype=np.float32)
         for positions, given in batches(tokens, self.max_tokens):
             vectors[positions] = self._infer(given, task)
-        return vectors
-
-    def _encode_whole(self, texts: Sequence[str], prompt: str) -> FloatArray:
-        """Encode long texts in pieces and average these, each by its number of tokens."""
-        pieces = [self._tokenizer.pieces(text, prompt) for text in texts]
-        flat = [piece for of_text in pieces for piece in of_text]
-        owners = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in pieces])
-        weights = np.array([len(piece) for piece in flat], dtype=np.float32)
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        np.add.at(vectors, owners, self._encode(flat, "document") * weights[:, None])
-        if self.architecture.normalize:
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        else:
-            vectors /= np.bincount(owners, weights, len(texts))[:, None]
         return vectors
 
     def _infer(self, given: Inputs, task: Task) -> FloatArray:

@@ -150,7 +150,7 @@ def _cosines(folder: Path, made: Path, samples: Sequence[str]) -> FloatArray:
     from ..sentence_transformer import SentenceTransformerEncoder
     from .encoder import CompiledEncoder
 
-    original = SentenceTransformerEncoder(folder)
+    original = SentenceTransformerEncoder(folder, plain=True)
     compiled = CompiledEncoder(made)
     pairs = [
         (original.encode_queries(samples), compiled.encode_queries(samples)),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EncoderError
-from ..names import LongText, Precision
+from ..names import Precision
 from .architecture import Architecture
 
 FORMAT = 1
@@ -91,13 +91,6 @@ def read_manifest(folder: Path) -> Manifest:
         mean_cosine=found["mean_cosine"],
         sizes=found["sizes"],
     )
-
-
-def used_fingerprint(fingerprint: str, long_text: LongText) -> str:
-    """Return the fingerprint of an encoder as it treats long texts."""
-    if long_text == "cut":
-        return fingerprint
-    return hashlib.sha256(f"{fingerprint} long_text={long_text}".encode()).hexdigest()
 
 
 def compiled_fingerprint(source: str, precision: Precision, graph_weights: Path) -> str:

@@ -23,7 +23,12 @@ _GRAPH_LINK_BYTES = 2 * 32 * 4 + 16
 # A list should hold enough vectors to train its centroid and few enough to scan quickly.
 _MIN_LISTS, _MAX_LISTS = 64, 65_536
 
-_EXAMPLES = "Flat, SQ8, HNSW32, IVF256,Flat or IVF1024,RaBitQfs,Refine(SQ8)"
+# Names for compressed vectors: a byte a dimension, and a bit a dimension with random rotation
+# (Gao and Long 2024, "RaBitQ"). The best candidates are scored again from exact vectors, which
+# stay on disk.
+_COMPRESSED = {"int8": "SQ8", "binary": "RaBitQ"}
+
+_EXAMPLES = "int8, binary, Flat, SQ8, HNSW32, IVF256,Flat or IVF1024,RaBitQfs,Refine(SQ8)"
 
 
 def choose_spec(count: int, dim: int, memory_bytes: float) -> str:
@@ -36,6 +41,20 @@ def choose_spec(count: int, dim: int, memory_bytes: float) -> str:
     if count <= GRAPH_COUNT and count * (4 * dim + _GRAPH_LINK_BYTES) <= memory_bytes:
         return "HNSW32"
     return f"IVF{lists_for(count)},RaBitQfs,Refine(SQ8)"
+
+
+def resolve_spec(wanted: str, count: int, dim: int, memory_bytes: float) -> str:
+    """Return a factory string for "auto", "int8", "binary", or a factory string itself.
+
+    Compressed vectors are kept in one piece as long as scoring them all is quick, and in
+    inverted lists beyond that.
+    """
+    if wanted == "auto":
+        return choose_spec(count, dim, memory_bytes)
+    if wanted not in _COMPRESSED:
+        return wanted
+    codes = _COMPRESSED[wanted]
+    return codes if count <= FLAT_COUNT else f"IVF{lists_for(count)},{codes}"
 
 
 def lists_for(count: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from dsv3.encoder import corpus
+from dsv3.encoder.base import Encoder
 from dsv3.encoder.cache import EmbeddingCache, text_key
 from dsv3.encoder.corpus import EncodeStats, fill_cache
 from dsv3.encoder.hashing import HashingEncoder
@@ -94,7 +95,7 @@ def test_only_a_bounded_part_of_the_stream_is_read_ahead(
 ) -> None:
     monkeypatch.setattr(corpus, "_WINDOW", 600)
     monkeypatch.setattr(corpus, "_LOOKED_UP_AT_ONCE", 100)
-    monkeypatch.setattr(corpus, "TOKEN_BUDGET", 50)
+    monkeypatch.setattr(Encoder, "call_tokens", 50)
     read = 0
     furthest_ahead = 0
 

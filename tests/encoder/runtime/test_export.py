@@ -85,8 +85,9 @@ def test_auto_falls_back_to_torch(small_model: Any) -> None:
     folder = small_model(hidden_act="relu")
     encoder = load_encoder(str(folder))
     assert type(encoder).__name__ == "SentenceTransformerEncoder"
+    assert load_encoder(f"{folder},long_text=pool").fingerprint != encoder.fingerprint
     with pytest.raises(EncoderError, match="need a compiled encoder"):
-        load_encoder(f"{folder},long_text=pool")
+        load_encoder(f"{folder},precision=int8")
 
 
 def test_missing_weights_are_named(small_model: Any, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def cosines(one: FloatArray, other: FloatArray) -> FloatArray:
 
 def _pair(folder: Path) -> tuple[Encoder, Encoder]:
     return (
-        SentenceTransformerEncoder(folder, threads=1),
+        SentenceTransformerEncoder(folder, threads=1, plain=True),
         load_encoder(f"{folder},precision=fp32", runtime="compiled"),
     )
 

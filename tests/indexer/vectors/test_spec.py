@@ -13,6 +13,7 @@ from dsv3.indexer.vectors.spec import (
     choose_spec,
     lists_for,
     make_index,
+    resolve_spec,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +85,14 @@ def test_adding_before_training() -> None:
 def test_dim_must_be_positive() -> None:
     with pytest.raises(InputError, match="dim"):
         make_index("Flat", 0)
+
+
+@pytest.mark.parametrize(("wanted", "codes"), [("int8", "SQ8"), ("binary", "RaBitQ")])
+def test_compressed_vectors_have_plain_names(wanted: str, codes: str) -> None:
+    assert resolve_spec(wanted, FLAT_COUNT, 64, MUCH) == codes
+    listed = resolve_spec(wanted, GRAPH_COUNT, 64, MUCH)
+    assert listed == f"IVF1024,{codes}"
+    for spec in (codes, listed):
+        assert make_index(spec, 64).ntotal == 0
+    assert resolve_spec("auto", 10, 64, MUCH) == "Flat"
+    assert resolve_spec("HNSW16", 10, 64, MUCH) == "HNSW16"
