@@ -98,6 +98,8 @@ def index(
     from .console import console, shown_progress
 
     reading = None
+    if sync and not sources:
+        raise InputError("--sync needs the sources to bring the shop in step with")
     if sources:
         reading = Reading(sources, _pairs(fields or []), price_unit.value, strict, sync)
     screen = console(stderr=True)
@@ -165,6 +167,8 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
             "rejected": dict(ingested.rejected),
             "skipped": dict(ingested.skipped),
         }
+        if ingested.kept:
+            found["nothing_deleted"] = ingested.kept
     if done.built is not None:
         built = done.built
         found["generation"] = built.manifest.number
@@ -176,4 +180,8 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
             "long_text": built.manifest.encoder["long_text"],
             "max_tokens": built.manifest.encoder["max_tokens"],
         }
+        if built.never_filled:
+            found["texts"]["never_filled"] = built.never_filled
+        if built.never_filled:
+            found["texts"]["never_filled"] = built.never_filled
     return found

@@ -118,6 +118,8 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
             console.print(f"Set aside in {done['shop']}/rejected.jsonl:", style="yellow")
             for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
                 console.print(Text(f"  {count:,} x {reason}"))
+    if "nothing_deleted" in done:
+        console.print(Text(f"Nothing was deleted: {done['nothing_deleted']}"), style="yellow")
     if "generation" not in done:
         console.print("Nothing changed: the shop is up to date.")
     else:
@@ -127,6 +129,8 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
             f"Texts: {texts['encoded']:,} encoded, {texts['reused']:,} taken from the cache, "
             f"{texts['long']:,} in all longer than {texts['max_tokens']} tokens and {fate}"
         )
+        for name in texts.get("never_filled", ()):
+            console.print(Text(f"Template: no product has a field {name!r}"), style="yellow")
     console.print(
         Text(f"{done['shop']}: {done['products']:,} products in {done['seconds']:.1f} s"),
         style="bold",

@@ -51,11 +51,19 @@ _MEMORY_FOR_VECTORS = 0.5  # share of free memory an index may take
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Say what a build did."""
+    """Say what a build did.
+
+    Attributes:
+        manifest: of the new generation.
+        encoding: how many texts were encoded.
+        full: whether nothing was taken over from the last generation.
+        never_filled: placeholders of the template for which no product has a value.
+    """
 
     manifest: Manifest
     encoding: EncodeStats
     full: bool
+    never_filled: tuple[str, ...] = ()
 
 
 def rebuild_digest(settings: Settings, encoder: Encoder, catalogue: int) -> str:
@@ -158,7 +166,10 @@ class _Build:
                 self._columns(folder / "columns", changed, deleted)
                 manifest = self._manifest(folder, number, digest, ledger, index.spec)
                 manifest.write(folder)
-        return Built(manifest, stats, full=self.previous is None)
+                fields = Columns(folder / "columns").fields
+        wanted = Template(self.settings.template).attributes
+        never_filled = tuple(name for name in wanted if name not in fields)
+        return Built(manifest, stats, self.previous is None, never_filled)
 
     def _encode(
         self, cache: EmbeddingCache, workers: int | None

@@ -8,6 +8,7 @@ deleted, so that those who derive learn of it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -135,7 +136,7 @@ class Catalog:
         if found is None:
             _metadata.create_all(self._engine)
             with self._engine.begin() as connection:
-                first = {"format": FORMAT, "sequence": 0}
+                first = {"format": FORMAT, "sequence": 0, "identity": secrets.randbits(62)}
                 statement = self._dialect.insert(_state).on_conflict_do_nothing()
                 connection.execute(statement, [{"name": n, "value": v} for n, v in first.items()])
         elif found > FORMAT:
@@ -274,6 +275,12 @@ class Catalog:
         """Return the number of the latest change; 0 where nothing was ever written."""
         with self._engine.connect() as connection:
             return _read_state(connection, "sequence") or 0
+
+    @property
+    def identity(self) -> int:
+        """Return the random number that this catalogue was given when made; 0 if none was."""
+        with self._engine.connect() as connection:
+            return _read_state(connection, "identity") or 0
 
     def entries(self, product_ids: Sequence[str]) -> dict[str, Entry]:
         """Return digests and rows of those ids that are known, deleted ones too."""

@@ -42,7 +42,12 @@ class Reading:
 
 @dataclass(slots=True)
 class Ingested:
-    """Count what came of the records."""
+    """Count what came of the records.
+
+    Attributes:
+        kept: why nothing was deleted though the shop was to be brought in step with its
+            sources; empty where nothing spoke against it.
+    """
 
     read: int = 0
     added: int = 0
@@ -52,6 +57,7 @@ class Ingested:
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Mapping[str, int] = field(default_factory=dict)
+    kept: str = ""
 
 
 def ingest(
@@ -65,7 +71,8 @@ def ingest(
 
     Records that were read before and have not changed are not even converted. Within a run
     the last record of an id wins. Each thousand is one transaction, so that what was read
-    before an interruption is kept.
+    before an interruption is kept. `reading.sync` deletes nothing where a source breaks off or
+    holds no product: a download that failed would empty the shop.
 
     Raises:
         InputError: a source cannot be read at all.
@@ -92,9 +99,16 @@ def ingest(
     counts.rejected = rejected.counts
     counts.skipped = dict(position.skipped)
     if reading.sync:
-        gone = [row for row in catalog.live_rows() if row not in seen]
-        counts.deleted = catalog.delete_rows(gone)
+        _delete_unseen(catalog, counts, seen)
     return counts
+
+
+def _delete_unseen(catalog: Catalog, counts: Ingested, seen: _SeenRows) -> None:
+    gone = [row for row in catalog.live_rows() if row not in seen]
+    if gone and not counts.kept and not seen:
+        counts.kept = "no product could be read"
+    if not counts.kept:
+        counts.deleted = catalog.delete_rows(gone)
 
 
 def _good(
@@ -108,6 +122,8 @@ def _good(
         counts.read += 1
         if isinstance(item, SetAside):
             _reject(item, rejected, strict=strict)
+            if item.ends:
+                counts.kept = f"{item.source} could not be read to its end"
         else:
             yield item
 
@@ -163,6 +179,9 @@ class _SeenRows:
         before = bool(self._seen[row])
         self._seen[row] = True
         return before
+
+    def __bool__(self) -> bool:
+        return bool(self._seen.any())
 
     def __contains__(self, row: int) -> bool:
         return row < len(self._seen) and bool(self._seen[row])

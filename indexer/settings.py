@@ -86,14 +86,14 @@ class Settings:
             MissingExtra: the language or the index needs a package that is not installed.
         """
         from .lexical.analysis import Analysis
-        from .vectors.spec import make_index
+        from .vectors.spec import make_index, resolve_spec
 
         template.Template(self.template)
         Analysis(self.language)
         if self.dim is not None and self.dim < 1:
             raise InputError(f"dim must be at least 1, not {self.dim}")
-        if self.index != "auto":
-            make_index(self.index, min(self.dim or dim, dim))
+        kept = min(self.dim or dim, dim)
+        make_index(resolve_spec(self.index, 0, kept, 0), kept)
 
     @classmethod
     def read(cls, path: Path) -> Self:

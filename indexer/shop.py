@@ -40,12 +40,17 @@ class Shop:
             ShopError: there is none.
         """
         shop = cls(folder)
-        if not shop._settings.exists():
+        if not shop.exists:
             raise ShopError(
                 f"there is no shop at {shop.folder}; "
                 f"make one with: dsv3 index catalogue.jsonl --into {shop.folder}"
             )
         return shop
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether a shop was ever made here."""
+        return self._settings.exists()
 
     @property
     def settings(self) -> Settings:

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ShopError
 from .generation import Manifest
 from .ledger import Ledger
 from .lexical.analysis import Analysis
@@ -47,15 +46,3 @@ class Snapshot:
     def ledger(self) -> Ledger:
         """Return what each product's entry was made from."""
         return Ledger.read(self.folder)
-
-    def check_encoder(self, fingerprint: str, name: str) -> None:
-        """Refuse an encoder other than the one the vectors were made by.
-
-        Raises:
-            ShopError: the fingerprints differ.
-        """
-        if fingerprint != self.manifest.encoder["fingerprint"]:
-            raise ShopError(
-                f"{self.folder.parent.parent} was indexed with another version of the encoder "
-                f"{name!r}; index it again with: dsv3 index --into {self.folder.parent.parent}"
-            )

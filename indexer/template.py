@@ -19,7 +19,8 @@ class Template:
     `{title}`, `{brand}`, `{category}`, `{description}` and the other known fields stand for
     themselves; any other name is an attribute; `{attributes:colour,material}` are the values
     of several, separated by commas; `{description:600}` cuts after 600 characters. A
-    placeholder without a value takes the text after it along, so no stray dots remain.
+    placeholder without a value takes the text after it along, so no stray dots remain. A product
+    that has none of what is asked for is stood for by its title.
 
     Raises:
         InputError: the format string cannot be read, or has no placeholder.
@@ -52,16 +53,25 @@ class Template:
             value = _value(product, name, spec)
             if value:
                 pieces += value, literal
-        return "".join(pieces).strip(" .,;:-\n")
+        return "".join(pieces).strip(" .,;:-\n") or product.title
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Return the attributes that have a placeholder of their own."""
+        return tuple(n for n, _, _ in self._parts if n != "attributes" and n not in _KNOWN)
 
 
 def _value(product: Product, name: str, spec: str) -> str:
     if name == "attributes":
-        names = [each.strip() for each in spec.split(",")] if spec else list(product.attributes)
+        names = _listed(spec) or list(product.attributes)
         return ", ".join(_texts(product.attributes.get(each) for each in names))
     known = getattr(product, name) if name in _KNOWN else product.attributes.get(name)
     text = ", ".join(_texts([known]))
     return text[: int(spec)] if spec else text
+
+
+def _listed(spec: str) -> list[str]:
+    return [name.strip() for name in spec.split(",") if name.strip()]
 
 
 def _texts(values: Iterable[AttributeValue | None]) -> Iterable[str]:

@@ -94,7 +94,7 @@ class _Ranker:
         lanes = self._lanes()
         fused = convex_combination(lanes, self._weights())
         if self.query.mode == "hybrid":
-            fused = self._drop_far(fused, lanes["dense"])
+            fused = self._drop_far(fused, lanes["dense"], asked_for_code=len(codes) > 0)
         fused = _put_first(codes, fused)
         page = self._page(fused)
         if self.query.explain:
@@ -151,6 +151,7 @@ class _Ranker:
         vectors = self.snapshot.vectors
         rows, scores = self._neighbors(vector, depth)
         found = len(rows)
+        self._nearest = self._nearest_of_all(vector, scores) if lexical is not None else 0.0
         if lexical is not None:
             others = np.setdiff1d(lexical.rows, rows)
             if len(others):
@@ -158,6 +159,15 @@ class _Ranker:
                 scores = np.concatenate([scores, vectors.vectors(others) @ vector[0]])
         self._note_time("dense", begin)
         return Lane(rows, scores.astype(np.float32), found)
+
+    def _nearest_of_all(self, vector: FloatArray, scores: FloatVector) -> float:
+        """Return the similarity of the product that would be nearest without the filter.
+
+        Nearness is measured by it, so that a filter takes products away and never adds any.
+        """
+        if self.mask is not None:
+            scores = self.snapshot.vectors.search(vector, 1).scores[0]
+        return float(scores[0]) if len(scores) else 0.0
 
     def _neighbors(self, vector: FloatArray, depth: int) -> tuple[RowArray, FloatVector]:
         """Return the nearest rows; where dense pages end among equal scores, all of those."""
@@ -179,12 +189,17 @@ class _Ranker:
         self.plan["fusion"] = f"{weight:g} x dense + {1 - weight:g} x lexical, each by its best"
         return {"dense": weight, "lexical": 1 - weight}
 
-    def _drop_far(self, fused: Fused, dense: Lane) -> Fused:
-        """Keep what the words match as a whole, and what is near enough without them."""
-        floor = self.ranking.dense_floor * float(dense.scores.max(initial=0.0))
-        near = dense.rows[dense.scores >= floor]
-        kept = np.isin(fused.rows, np.union1d(near, self._word_matches_among(fused.rows)))
-        return Fused(fused.rows[kept], fused.scores[kept])
+    def _drop_far(self, fused: Fused, dense: Lane, *, asked_for_code: bool) -> Fused:
+        """Keep what the words match as a whole, and what is near enough without them.
+
+        Nothing is near to a code: an encoder knows only how the digits look.
+        """
+        kept = self._word_matches_among(fused.rows)
+        if not asked_for_code:
+            floor = self.ranking.dense_floor * max(self._nearest, 0.0)
+            kept = np.union1d(kept, dense.rows[dense.scores >= floor])
+        keep = np.isin(fused.rows, kept)
+        return Fused(fused.rows[keep], fused.scores[keep])
 
     # -- what matches the words as a whole -------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -53,6 +53,7 @@ class ECommRetriever:
         self._snapshot: Snapshot | None = None
         self._published: tuple[int, int] | None = None
         self._encoder: Encoder | None = None
+        self._encoder_name = ""
         self._encode = lru_cache(maxsize=_QUERIES_CACHED)(self._encode_query)
 
     @classmethod
@@ -117,7 +118,10 @@ class ECommRetriever:
         )
         begin = time.perf_counter()
         snapshot = self.snapshot()
-        ranked = rank(asked, snapshot, ranking or self.settings.ranking, self._encode)
+        made_by = snapshot.manifest.encoder
+        space = (made_by["name"], made_by["fingerprint"], made_by["dim"])
+        encode = partial(self._encode, space=space)
+        ranked = rank(asked, snapshot, ranking or self.settings.ranking, encode)
         counted = {}
         if asked.facets and ranked.matching is not None:
             counted = count_facets(asked.facets, snapshot.columns, ranked.matching)
@@ -151,13 +155,20 @@ class ECommRetriever:
 
     @property
     def encoder(self) -> Encoder:
-        """Return the shop's encoder, loading it at the first call."""
+        """Return the encoder that made the live generation, loading it at the first call."""
+        return self._encoder_named(self.snapshot().manifest.encoder["name"])
+
+    def _encoder_named(self, name: str, *, fingerprint: str | None = None) -> Encoder:
+        """Return an encoder; load it where another is at hand, or one of another fingerprint."""
         with self._lock:
-            if self._encoder is None:
+            held = self._encoder
+            fits = held is not None and fingerprint in (None, held.fingerprint)
+            if held is None or name != self._encoder_name or not fits:
                 from ..encoder.load import load_encoder
 
-                self._encoder = load_encoder(self.settings.encoder, threads=1)
-            return self._encoder
+                held = self._encoder = load_encoder(name, threads=1)
+                self._encoder_name = name
+            return held
 
     def snapshot(self) -> Snapshot:
         """Return the live generation, opening it if another has been published.
@@ -187,11 +198,20 @@ class ECommRetriever:
             return None
         return status.st_ino, status.st_mtime_ns
 
-    def _encode_query(self, text: str) -> FloatArray:
-        encoder, snapshot = self.encoder, self.snapshot()
-        snapshot.check_encoder(encoder.fingerprint, self.settings.encoder)
-        vector = encoder.encode_queries([text])
-        return truncate(vector, snapshot.manifest.encoder["dim"], encoder.similarity)
+    def _encode_query(self, text: str, space: tuple[str, str, int]) -> FloatArray:
+        """Return a query's vector in the space of a generation: its encoder and dimensions.
+
+        While a shop is indexed with another encoder, and after it was interrupted in that, the
+        live generation is still searched with its own.
+        """
+        name, fingerprint, dim = space
+        encoder = self._encoder_named(name, fingerprint=fingerprint)
+        if encoder.fingerprint != fingerprint:
+            raise ShopError(
+                f"{self._shop.folder} was indexed with another version of the encoder {name!r}; "
+                f"index it again with: dsv3 index --into {self._shop.folder}"
+            )
+        return truncate(encoder.encode_queries([text]), dim, encoder.similarity)
 
     def _hits(self, ranked: Ranked, offset: int) -> tuple[Hit, ...]:
         rows = ranked.rows.tolist()
@@ -238,7 +258,8 @@ class ECommRetriever:
         from ..indexer.build import build_generation
         from ..indexer.progress import Silent
 
-        build_generation(self._shop, self.catalog, self.settings, self.encoder, Silent())
+        encoder = self._encoder_named(self.settings.encoder)
+        build_generation(self._shop, self.catalog, self.settings, encoder, Silent())
 
     def close(self) -> None:
         """Give back the catalogue's connections and let go of the generation."""

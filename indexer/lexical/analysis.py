@@ -18,6 +18,7 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}"
 _WORD = r"[\p{L}\p{N}\p{M}]+"
 _WORD_OR_CHARACTER = rf"[{_UNSPACED}]|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+"
 _LONGEST_TERM = 60
+_GTIN_DIGITS = (8, 12, 13, 14)
 
 STEMMED = (
     "arabic",
@@ -120,3 +121,16 @@ def _jieba() -> Any:
 def normalise_code(text: str) -> str:
     """Return a product code as it is compared: letters and digits only, folded in case."""
     return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def same_codes(code: str) -> list[str]:
+    """Return the forms of one normalised code, itself first.
+
+    A GTIN is written with 8, 12, 13 or 14 digits; those of fewer digits are the same number
+    with zeros before it (GS1 General Specifications, section 3.3.2).
+    """
+    if not code.isdecimal() or not 8 <= len(code) <= 14:
+        return [code]
+    number = code.lstrip("0")
+    padded = [number.zfill(digits) for digits in _GTIN_DIGITS if digits >= len(number)]
+    return list(dict.fromkeys([code, *padded]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .analysis import Analysis, normalise_code
+from .analysis import Analysis, normalise_code, same_codes
 
 if TYPE_CHECKING:
     import tantivy
@@ -56,7 +56,10 @@ class QueryBuilder:
     def code(self, text: str) -> tantivy.Query | None:
         """Build a query for products whose id or code equals the whole text."""
         code = normalise_code(text)
-        return self._query.term_query(self._schema, "code", code) if code else None
+        if not code:
+            return None
+        same = [self._query.term_query(self._schema, "code", form) for form in same_codes(code)]
+        return same[0] if len(same) == 1 else self._query.disjunction_max_query(same)
 
     def within(self, query: tantivy.Query, rows: Sequence[int]) -> tantivy.Query:
         """Restrict a query to some rows, without an effect on scores."""

@@ -69,7 +69,9 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Set
     try:
         names = _column_names(next(rows))
     except csv.Error as error:
-        yield SetAside(f"the header cannot be read ({error})", source=stream.name, line=1)
+        yield SetAside(
+            f"the header cannot be read ({error})", source=stream.name, line=1, ends=True
+        )
         return
     while True:
         lines.row.clear()

@@ -38,7 +38,7 @@ def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecor
     except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
         first_line = str(error).splitlines()[0].strip() if str(error) else "unreadable"
         reason = f"the JSON document cannot be read further ({first_line})"
-        yield SetAside(reason, source=stream.name, line=position + 1)
+        yield SetAside(reason, source=stream.name, line=position + 1, ends=True)
 
 
 def is_json_lines(head: bytes) -> bool:

@@ -98,7 +98,7 @@ def _read_stream(
             line = item.line or line
             yield item
         if stream.problem:
-            yield SetAside(stream.problem, source=stream.name, line=line + 1)
+            yield SetAside(stream.problem, source=stream.name, line=line + 1, ends=True)
 
 
 def _recognise(head: bytes) -> Callable[[ByteStream, SourceProgress], Records]:

@@ -38,7 +38,7 @@ def read_parquet(spec: str, progress: SourceProgress) -> Iterator[RawRecord | Se
                     yield RawRecord(spec, line, fields)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = f"the rows from here on cannot be read ({_first_line(error)})"
-            yield SetAside(reason, source=spec, line=line + 1)
+            yield SetAside(reason, source=spec, line=line + 1, ends=True)
     progress.finish(size)
 
 

@@ -25,11 +25,20 @@ class RawRecord:
 
 
 class SetAside(RecordError):  # noqa: N818 - reads as what became of the record
-    """Report one record that was set aside, together with what was read of it."""
+    """Report one record that was set aside, together with what was read of it.
 
-    def __init__(self, reason: str, *, source: str, line: int, record: object = None) -> None:
+    Attributes:
+        record: what could be read of it.
+        ends: whether the rest of its source cannot be read, so that records may be missing.
+
+    """
+
+    def __init__(
+        self, reason: str, *, source: str, line: int, record: object = None, ends: bool = False
+    ) -> None:
         super().__init__(reason, source=source, line=line)
         self.record = record
+        self.ends = ends
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ def read_table(spec: str, progress: SourceProgress) -> Iterator[RawRecord | SetA
                 yield RawRecord(name, line, {str(key): value for key, value in row.items()})
         except (SQLAlchemyError, ValueError) as error:
             reason = f"the rows from here on cannot be read ({_first_line(error)})"
-            yield SetAside(reason, source=name, line=line + 1)
+            yield SetAside(reason, source=name, line=line + 1, ends=True)
 
 
 def count_rows(spec: str) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from dsv3 import ECommRetriever, Product
 from dsv3.errors import Dsv3Error, InputError, RecordError, ShopError
 from dsv3.indexer import build
+from dsv3.indexer.catalog import Catalog
 from dsv3.indexer.index import Indexed, index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
@@ -264,3 +266,92 @@ def test_a_shop_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(Dsv3Error, match="is a file"):
         index_shop(file)
+
+
+@pytest.mark.parametrize("cut", ["gzip", "array", "nothing"])
+def test_sync_deletes_nothing_where_the_source_breaks_off(local: Source, cut: str) -> None:
+    local.index([record(n) for n in range(30)])
+    broken = {
+        "gzip": (".jsonl.gz", gzip.compress(local.file.read_bytes())[:-40]),
+        "array": (".json", b"[" + local.file.read_bytes().replace(b"\n", b",")[:900]),
+        "nothing": (".jsonl", b""),
+    }
+    suffix, content = broken[cut]
+    file = local.file.with_suffix(suffix)
+    file.write_bytes(content)
+    done = index_shop(local.shop, Reading([str(file)], sync=True))
+    assert done.ingested is not None
+    assert done.ingested.kept
+    assert (done.ingested.deleted, done.products) == (0, 30)
+
+
+def test_another_catalogue_makes_a_generation_of_its_own(source: Source, tmp_path: Path) -> None:
+    source.index([record(n) for n in range(20)])
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    with Catalog(other) as catalog:
+        catalog.upsert([Product(f"o{n}", f"Other {n}") for n in range(40)])
+    done = index_shop(source.shop, catalog_url=other)
+    assert done.built is not None
+    assert done.built.full
+    assert titles(source.shop, "", k=99) == [f"Other {n}" for n in range(40)]
+
+
+def test_a_catalogue_that_was_put_back_is_indexed_from_nothing(local: Source) -> None:
+    local.index([record(n) for n in range(5)])
+    with ECommRetriever.open(local.shop) as shop:
+        shop.catalog.close()
+    saved = (local.shop / "catalog.sqlite").read_bytes()
+    local.index([record(n) for n in range(9)])
+    for file in local.shop.glob("catalog.sqlite*"):
+        file.unlink()
+    (local.shop / "catalog.sqlite").write_bytes(saved)
+    done = index_shop(local.shop)
+    assert done.built is not None
+    assert (done.built.full, len(titles(local.shop, "", k=99))) == (True, 5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"template": "none"}, {"language": "klingon"}, {"index": "IVF,x"}, {"dim": 0}],
+)
+def test_a_wrong_setting_is_told_before_anything_is_read_or_remembered(
+    local: Source, wrong: Mapping[str, Any]
+) -> None:
+    local.write([record(1)])
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        index_shop(local.shop, Reading(["-"]), changes={**HASHING, **wrong})
+    assert local.index([record(1)]).products == 1
+
+
+def test_without_a_source_no_shop_is_made(local: Source) -> None:
+    with pytest.raises(InputError, match="name a source"):
+        index_shop(local.shop)
+    assert not local.shop.exists()
+
+
+def test_a_placeholder_that_no_product_fills_is_told(local: Source) -> None:
+    done = local.index(
+        [record(1, colour="red"), record(2)], changes={"template": "{titel} {colour} {description}"}
+    )
+    assert done.built is not None
+    assert done.built.never_filled == ("titel",)
+
+
+def test_while_another_encoder_is_brought_in_the_last_generation_is_served(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.index([record(n) for n in range(10)])
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with ECommRetriever.open(local.shop) as early:
+        assert early.retrieve("Product number 7", mode="dense").hits[0].product_id == "p7"
+        with monkeypatch.context() as patch:
+            patch.setattr(build._Build, "_vectors", fail)
+            with pytest.raises(KeyboardInterrupt):
+                local.index(changes={"encoder": "hashing:96"})
+        assert titles(local.shop, "Product number 7", mode="dense", k=1) == ["Product number 7"]
+        local.index(changes={"encoder": "hashing:96"})
+        assert early.encoder.dim == 96
+        assert early.retrieve("Product number 7", mode="dense").hits[0].product_id == "p7"

@@ -28,6 +28,7 @@ MOUSE = Product(
         ("{title} {attributes}", "Wireless mouse white, 3, usb-a, usb-c"),
         ("{description:5}", "Quiet"),
         ("{title} {colour} {nothing}", "Wireless mouse white"),
+        ("{nothing}", "Wireless mouse"),
         (DEFAULT, "Wireless mouse. Tarnwell. white. Quiet clicks, long life"),
     ],
 )

@@ -248,14 +248,31 @@ def test_reads_go_on_while_generations_change(own: ECommRetriever) -> None:
     assert not failures
 
 
-def test_vectors_of_another_encoder_are_refused(
-    own: ECommRetriever, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = HashingEncoder(64)
-    monkeypatch.setattr(own, "_encoder", other)
-    with pytest.raises(ShopError, match="dsv3 index --into"):
-        own.retrieve("mouse")
-    assert own.retrieve("mouse", mode="lexical").total >= 0
+def test_vectors_of_another_encoder_are_refused(own: ECommRetriever) -> None:
+    folder = own.snapshot().folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["encoder"]["fingerprint"] = "another"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with ECommRetriever.open(folder.parents[1]) as again:
+        with pytest.raises(ShopError, match="dsv3 index --into"):
+            again.retrieve("mouse")
+        assert again.retrieve("mouse", mode="lexical").total >= 0
+
+
+def test_a_filter_takes_products_away_and_adds_none(shop: ECommRetriever) -> None:
+    every = shop.retrieve("wireless mouse", k=500)
+    best = max(hit.score for hit in every)
+    for brand in {hit.product.brand for hit in every} | {"Selvaria"}:
+        kept = shop.retrieve("wireless mouse", k=500, where=f"brand = '{brand}'")
+        wanted = {hit.product_id for hit in every if hit.product.brand == brand}
+        assert {hit.product_id for hit in kept} == wanted
+    assert best > 0
+
+
+def test_beside_an_exact_code_nothing_is_merely_near(shop: ECommRetriever) -> None:
+    code = RECORDS[0]["gtin"]
+    found = shop.retrieve(code, k=50)
+    assert [hit.product_id for hit in found] == [str(RECORDS[0]["id"])]
 
 
 def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:

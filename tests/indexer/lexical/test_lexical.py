@@ -86,6 +86,15 @@ def test_finds_a_code_however_it_is_written(index: LexicalIndex, code: str) -> N
     assert index.find_code(code).tolist() == [0]
 
 
+@pytest.mark.parametrize("code", ["882780756328", "0882780756328", "00882780756328"])
+def test_a_gtin_is_found_with_and_without_zeros_before_it(tmp_path: Path, code: str) -> None:
+    for number, stored in enumerate(("882780756328", "0882780756328", "00882780756328")):
+        folder = tmp_path / str(number)
+        documents = [LexicalDocument.of(0, Product("a1", "Toner", codes=(stored,)))]
+        write_lexical(folder, documents, Analysis())
+        assert LexicalIndex(folder, Analysis()).find_code(code).tolist() == [0]
+
+
 def test_a_code_within_words_leads(index: LexicalIndex) -> None:
     assert found(index, "toner tn-2110 please")[0] in (0, 4)
     assert 0 in found(index, "tn2110 toner")

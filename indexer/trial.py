@@ -1,0 +1,52 @@
+"""A shop beside a shop: the same catalogue, indexed by other settings for a while."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .index import index_shop
+from .progress import Progress
+from .shop import Shop
+
+
+@contextmanager
+def trial_shop(
+    folder: str | Path,
+    changes: Mapping[str, Any],
+    *,
+    catalog_url: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Path]:
+    """Index a shop's catalogue with other settings into a folder that is removed afterwards.
+
+    What is encoded goes to the shop's own cache, so that a change that is kept costs no second
+    encoding. The shop itself stays as it is.
+
+    Args:
+        folder: the shop.
+        changes: settings to change, by the names of `Settings`.
+        catalog_url: where the catalogue is, if not where the shop remembers it.
+        workers: processes that encode; None takes one for each core.
+        progress: told of stages.
+
+    Raises:
+        Dsv3Error: there is no such shop, or it cannot be indexed so.
+
+    """
+    shop = Shop.existing(folder)
+    settings = shop.settings
+    url = catalog_url or settings.catalog or f"sqlite:///{shop.sqlite.resolve()}"
+    beside = shop.folder.resolve().parent
+    with tempfile.TemporaryDirectory(prefix=f".{shop.folder.name}.", dir=beside) as scratch:
+        trial = Shop(Path(scratch) / "trial")
+        trial.remember(settings.with_changes({"catalog": url}))
+        trial.embeddings.symlink_to(shop.embeddings.resolve())
+        index_shop(
+            trial.folder, changes=changes, catalog_url=url, workers=workers, progress=progress
+        )
+        yield trial.folder
