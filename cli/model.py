@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .model_export import export
+from .model_fit import fit
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(export)
 app.command("export")(export)
+app.command("fit")(fit)
 
 
 @app.command()

@@ -60,7 +60,7 @@ class CountedAllGather(_Allocation):
     ) -> dist.Work | None:
         """Fill (processes * shard,) from each process's (shard,)."""
         self._traffic.gathered += _bytes(input_tensor) * (group.size() - 1)
-        return dist.all_gather_into_tensor(output_tensor, input_tensor, group, async_op)
+        return dist.all_gather_single(output_tensor, input_tensor, group, async_op)
 
 
 class CompressedReduceScatter(_Allocation):

@@ -60,8 +60,7 @@ class ParallelExperts(nn.Module):
         made = self._compute(arrived, coming.view(self.group.size(), -1))
         returned = self._exchange(made, here, there)
         by_token = returned[order.argsort()].unflatten(0, index.shape)
-        # (tokens, 1, top_k) @ (tokens, top_k, hidden)
-        return torch.bmm(weights.unsqueeze(1), by_token).squeeze(1)
+        return (weights.unsqueeze(-1) * by_token).sum(1)
 
     def _by_process(self, counts: Tensor) -> list[int]:
         sums: list[int] = counts.view(self.group.size(), -1).sum(1).tolist()

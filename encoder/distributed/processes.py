@@ -26,7 +26,9 @@ class Processes:
         device: what this one computes on.
         line: mesh of all, among which all but the experts' weights are sharded.
         rectangle: mesh (data, expert): a row of it holds all experts between its processes.
-        files: a group of its own for writing checkpoints in the background.
+        words: group for small messages, on the CPU.
+        files: group for writing checkpoints in the background; nothing else may use it, since
+            messages of two threads would meet.
 
     """
 
@@ -35,6 +37,7 @@ class Processes:
     device: torch.device
     line: DeviceMesh
     rectangle: DeviceMesh
+    words: dist.ProcessGroup
     files: dist.ProcessGroup
 
     @property
@@ -44,7 +47,7 @@ class Processes:
 
     def wait(self) -> None:
         """Wait until all are here."""
-        dist.barrier(self.files)
+        dist.barrier(self.words)
 
 
 @contextmanager
@@ -64,8 +67,8 @@ def joined_processes(expert_parallel: int = 1) -> Iterator[Processes]:
         line = init_device_mesh(device.type, (size,), mesh_dim_names=("all",))
         shape = (size // expert_parallel, expert_parallel)
         rectangle = init_device_mesh(device.type, shape, mesh_dim_names=("data", "expert"))
-        files = dist.new_group(backend="gloo", timeout=TIMEOUT)
-        yield Processes(rank, size, device, line, rectangle, files)
+        words, files = (dist.new_group(backend="gloo", timeout=TIMEOUT) for _ in range(2))
+        yield Processes(rank, size, device, line, rectangle, words, files)
     finally:
         if mine:
             dist.destroy_process_group()

@@ -12,7 +12,7 @@ def rate_at(done: float, warmup: float) -> float:
     without restarts. It goes by examples and not by steps, whose size may change.
 
     Args:
-        done: share of all examples that are learned when the step ends, above 0, at most 1.
+        done: share of all examples that are learned by the middle of the step.
         warmup: share of all examples over which the rate rises.
 
     """

@@ -48,6 +48,9 @@ def shard(
         gates.group = processes.line.get_group()
     for module in model.modules():
         if isinstance(module, FSDPModule):
+            mesh = processes.rectangle["data"] if module in divided else processes.line
+            # A mesh of one divides by itself; asked to sum, it would divide twice.
+            module.set_force_sum_reduction_for_comms(mesh.size() > 1)
             _communicate(module, settings, traffic, measured=module not in divided)
     assert isinstance(model, FSDPModule)  # noqa: S101 - fully_shard changes the class in place
     return model
@@ -67,7 +70,6 @@ def _shard_experts(experts: ParallelExperts, processes: Processes, options: dict
 def _communicate(
     module: FSDPModule, settings: DistributedSettings, traffic: Traffic, *, measured: bool
 ) -> None:
-    module.set_force_sum_reduction_for_comms(True)
     module.set_custom_all_gather(CountedAllGather(traffic))
     module.set_custom_reduce_scatter(
         CompressedReduceScatter(wire(settings.compression), traffic, measured=measured)
