@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from . import eval_clicks
+from . import eval_change, eval_clicks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(eval_clicks.app, name="clicks")
+app.command("change")(eval_change.change)
 
 Judgments = Annotated[
     Path | None,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ..errors import InputError
+from .eval_change import Adopt, MostLoss, judge
+
+if TYPE_CHECKING:
+    from ..encoder.runtime.manifest import Manifest
 
 
 class PrecisionChoice(StrEnum):
@@ -30,9 +36,23 @@ def export(
     check: Annotated[
         bool, typer.Option(help="Compare the vectors with the original's, run by torch.")
     ] = True,
+    shop: Annotated[
+        Path | None, typer.Option("--in", help="Shop on which to judge what precision costs.")
+    ] = None,
+    judgments: Annotated[
+        Path | None, typer.Option("--judgments", "-j", help="Graded judgments of that shop.")
+    ] = None,
+    most_loss: MostLoss = 0.012,
+    adopt: Adopt = False,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
-    """Compile an encoder: the folder written is an encoder's name from then on."""
+    """Compile an encoder: the folder written is an encoder's name from then on.
+
+    With a shop and judgments, say what it costs in nDCG@10 there, exit with 1 if that is too
+    much, and with --adopt make it the shop's encoder if it is not.
+    """
+    if (shop is None) != (judgments is None) or (adopt and shop is None):
+        raise InputError("to judge an export give both --in and --judgments")
     from ..encoder.export import export_encoder
     from ..encoder.text import read_lines
 
@@ -43,6 +63,15 @@ def export(
         texts=read_lines(texts) if texts else (),
         verify=check,
     )
+    _show(made, out, check=check, json=json)
+    if shop is not None and judgments is not None:
+        judge(
+            shop, {"encoder": str(out.resolve())}, judgments, most_loss=most_loss, adopt=adopt,
+            json=json,
+        )  # fmt: skip
+
+
+def _show(made: Manifest, out: Path, *, check: bool, json: bool) -> None:
     size = sum(made.sizes.values())
     if json:
         import orjson
