@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Make, inspect and compile encoders.", no_args_is_help=True, rich_markup_mode=None
 )
-app.command()(export)
 app.command("export")(export)
 app.command("fit")(fit)
 
