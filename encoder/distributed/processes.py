@@ -94,7 +94,10 @@ def _device() -> torch.device:
 
 def _join(device: torch.device) -> None:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    if "RANK" in os.environ:
-        dist.init_process_group(backend, timeout=TIMEOUT)
-    else:
+    if "RANK" not in os.environ:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+        return
+    store, rank, size = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    # After a restart torchrun's store may still hold the addresses of those who died.
+    attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=TIMEOUT)
