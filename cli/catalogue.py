@@ -35,6 +35,7 @@ def info(
 def delete(
     shop: Annotated[Path, typer.Argument(help="The shop's folder.")],
     product_ids: Annotated[list[str], typer.Argument(help="Ids of the products to delete.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Delete products from a shop."""
     from ..retriever.retriever import ECommRetriever
@@ -42,4 +43,10 @@ def delete(
     with ECommRetriever.open(shop) as retriever:
         deleted = retriever.delete(product_ids)
     missing = len(set(product_ids)) - deleted
-    typer.echo(f"deleted {deleted} products" + (f"; {missing} were not there" if missing else ""))
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps({"deleted": deleted, "missing": missing}).decode())
+        return
+    what = "product" if deleted == 1 else "products"
+    typer.echo(f"deleted {deleted} {what}" + (f"; {missing} not there" if missing else ""))

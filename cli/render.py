@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
@@ -18,14 +19,28 @@ if TYPE_CHECKING:
     from ..indexer.sources.fields import FieldMap
 
 
-def hit_lines(results: Results) -> Iterator[str]:
-    """Yield a JSON object for each hit."""
+_NARROW = 60  # columns of a terminal below which brands are left out
+_GAP = 2
+
+
+def hit_lines(results: Results, *, page: bool = False) -> Iterator[str]:
+    """Yield a JSON object for each hit; if asked for, one more with what is true of them all."""
     for hit in results.hits:
         product = asdict(hit.product)
         line = {"rank": hit.rank, "score": hit.score, **product}
         if hit.explanation is not None:
             line["explanation"] = asdict(hit.explanation)
         yield orjson.dumps(line).decode()
+    if page:
+        summary = {
+            "total": results.total,
+            "facets": {
+                name: [asdict(value) for value in values] for name, values in results.facets.items()
+            },
+            "plan": dict(results.plan),
+            "took": dict(results.took),
+        }
+        yield orjson.dumps(summary).decode()
 
 
 def show_results(
@@ -34,10 +49,10 @@ def show_results(
     """Print a page of hits as a table, then facets and explanations."""
     if not results.hits:
         console.print(
-            "No products match." if not offset else f"No more than {results.total:,} products."
+            f"No more than {results.total:,} products." if offset else "No products match."
         )
     else:
-        console.print(_hits_table(results, explain=explain))
+        console.print(_hits_table(results, console.width, explain=explain))
         last = results.hits[-1].rank
         console.print(
             f"{results.hits[0].rank:,}-{last:,} of {results.total:,} products, "
@@ -50,29 +65,46 @@ def show_results(
             table.add_row(Text(value.value), f"{value.count:,}")
         console.print(table)
     for what, text in results.plan.items():
-        console.print(Text(f"{what}: {text}", style="dim"))
+        if explain or what == "filter":
+            console.print(Text(f"{what}: {text}", style="dim"))
 
 
-def _hits_table(results: Results, *, explain: bool) -> Table:
-    table = Table(box=None, pad_edge=False, expand=False)
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("Title", ratio=1, no_wrap=not explain, overflow="ellipsis")
-    table.add_column("Brand", no_wrap=True, overflow="ellipsis", max_width=20)
-    table.add_column("Price", justify="right", no_wrap=True)
-    table.add_column("Score", justify="right", style="dim")
-    if explain:
-        table.add_column("Lanes", no_wrap=True, style="dim")
-    for hit in results.hits:
-        product = hit.product
-        row: list[str | Text] = [
-            str(hit.rank),
-            Text(product.title),
-            Text(product.brand or ""),
-            _price(product.price, product.currency),
-            f"{hit.score:.3f}",
-        ]
-        table.add_row(*row, *([_lanes(hit)] if explain else []))
+def _hits_table(results: Results, width: int, *, explain: bool) -> Table:
+    columns = ["#", "Title", "Brand", "Price", "Score", "Lanes"]
+    shown = columns if explain else columns[:-1]
+    if width < _NARROW:
+        shown.remove("Brand")
+    rows = [dict(zip(columns, _hit_cells(hit), strict=True)) for hit in results.hits]
+    others = sum(
+        max(cell_len(line) for row in rows for line in [name, *row[name].split("\n")]) + _GAP
+        for name in shown
+        if name != "Title"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in shown:
+        table.add_column(
+            name,
+            justify="right" if name in ("#", "Price", "Score") else "left",
+            style="dim" if name in ("#", "Score", "Lanes") else "",
+            overflow="ellipsis",
+            no_wrap=name != "Title" or not explain,
+            max_width=max(width - others, 8) if name == "Title" else None,
+        )
+    for row in rows:
+        table.add_row(*(Text(row[name]) for name in shown))
     return table
+
+
+def _hit_cells(hit: Hit) -> tuple[str, ...]:
+    product = hit.product
+    return (
+        str(hit.rank),
+        product.title,
+        set_cell_size(product.brand or "", 20).rstrip(),
+        _price(product.price, product.currency),
+        f"{hit.score:.3f}",
+        _lanes(hit),
+    )
 
 
 def _price(price: float | None, currency: str | None) -> str:
@@ -94,8 +126,10 @@ def _lanes(hit: Hit) -> str:
 def fields_table(source: str, recognised: FieldMap) -> Table:
     """Return what a source's fields were recognised as."""
     table = Table(title=f"Fields of {source}", title_justify="left", box=None)
-    for heading in ("Ours", "Theirs", "How", "For example"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=48)
+    table.add_column("Ours", no_wrap=True)
+    table.add_column("Theirs", overflow="fold")
+    table.add_column("How", no_wrap=True)
+    table.add_column("For example", overflow="ellipsis", max_width=40)
     for row in recognised.describe():
         table.add_row(row.field, Text(row.column), row.how, Text(row.sample))
     return table

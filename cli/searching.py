@@ -39,7 +39,13 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why each product stands where it does.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one object a hit and line.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object a hit and line; with --facet or --explain, a last one for all.",
+        ),
+    ] = False,
 ) -> None:
     """Search a shop."""
     from dataclasses import replace
@@ -65,7 +71,7 @@ def search(
     if json:
         from .render import hit_lines
 
-        for line in hit_lines(results):
+        for line in hit_lines(results, page=explain or bool(facet)):
             typer.echo(line)
     else:
         from .console import console

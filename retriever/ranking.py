@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..encoder.base import FloatArray
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
-from .filters.rows import passing_rows
+from .filters.rows import fields_without_values, passing_rows
 from .fusion import Fused, Lane, convex_combination
 from .query import Query
 from .results import Explanation, LaneScore
@@ -110,9 +110,11 @@ class _Ranker:
         begin = time.perf_counter()
         self.mask = passing_rows(self.query.where, self.snapshot.columns)
         self._note_time("filter", begin)
-        self.plan["filter"] = (
-            f"{np.count_nonzero(self.mask):,} of {self.snapshot.manifest.products:,} products pass"
-        )
+        passing = int(np.count_nonzero(self.mask))
+        self.plan["filter"] = f"{passing:,} of {self.snapshot.manifest.products:,} products pass"
+        if not passing:
+            empty = fields_without_values(self.query.where, self.snapshot.columns)
+            self.plan["filter"] += f"; no product has {' or '.join(empty)}" if empty else ""
 
     def _codes(self) -> RowArray:
         rows = self.snapshot.lexical.find_code(self.query.text)

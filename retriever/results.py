@@ -58,7 +58,8 @@ class Results(Sequence[Hit]):
         total: products that pass the filter and match the query.
         facets: for each field asked for, its values and their counts over all of `total`.
         took: milliseconds spent in each stage.
-        plan: what the filter and the index did, in words; filled when asked to explain.
+        plan: what the filter and the index did, in words; filled when asked to explain, and
+            where nothing matches.
 
     """
 

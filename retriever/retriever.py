@@ -127,7 +127,8 @@ class ECommRetriever:
             counted = count_facets(asked.facets, snapshot.columns, ranked.matching)
         hits = self._hits(ranked, offset)
         took = {**ranked.took, "total": (time.perf_counter() - begin) * 1000}
-        return Results(hits, ranked.total, counted, took, ranked.plan if explain else {})
+        plan = ranked.plan if explain or not ranked.total else {}
+        return Results(hits, ranked.total, counted, took, plan)
 
     def retrieve_many(
         self,

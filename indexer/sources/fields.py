@@ -168,10 +168,11 @@ class FieldMap:
         ]
         for label, columns, how in (
             ("attributes", attributes, "every other column"),
-            ("(ignored)", others, "addresses, pictures and the feed's own marks"),
+            ("(ignored)", others, "addresses, pictures, marks"),
         ):
             if columns:
-                rows.append(FieldRow(label, _listed(columns), how, f"{len(columns)} columns"))
+                count = f"{len(columns)} column" + "s" * (len(columns) > 1)
+                rows.append(FieldRow(label, _listed(columns), how, count))
         return rows
 
     def _sample(self, columns: Sequence[str]) -> str:

@@ -61,6 +61,8 @@ def parse_filter(text: str, fields: Mapping[str, Field]) -> Expression:
     from sqlglot import exp
     from sqlglot.errors import ParseError, TokenError
 
+    if not text.strip():
+        raise FilterError("filter: it is empty; leave it out to let every product pass")
     if len(text) > _LONGEST:
         raise FilterError(f"filter: {len(text)} characters are too many; {_LONGEST} are read")
     try:
@@ -180,7 +182,7 @@ class _Reader:
         field = self._fields[name]
         if kind is not None and kind not in field.counts:
             holds = " and ".join(_WORDS[each] for each in field.kinds)
-            raise FilterError(f"filter: {name} holds {holds}, not {_WORDS[kind]}{self._at(node)}")
+            raise FilterError(f"filter: {name}{self._at(node)} holds {holds}, not {_WORDS[kind]}")
         return name
 
     def _value(self, node: exp.Expr) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...indexer.columns.base import BoolArray
 from ...indexer.columns.read import Columns
+from .expression import And, Expression, Not, Or
 from .parse import parse_filter
 
 
@@ -14,3 +15,21 @@ def passing_rows(text: str, columns: Columns) -> BoolArray:
         FilterError: the filter cannot be understood.
     """
     return parse_filter(text, columns.fields).evaluate(columns).true
+
+
+def fields_without_values(text: str, columns: Columns) -> list[str]:
+    """Return the fields that a filter names and of which no product has a value.
+
+    Raises:
+        FilterError: the filter cannot be understood.
+    """
+    named = _fields(parse_filter(text, columns.fields))
+    return sorted(name for name in named if not any(columns.fields[name].counts.values()))
+
+
+def _fields(expression: Expression) -> set[str]:
+    if isinstance(expression, And | Or):
+        return set().union(*map(_fields, expression.parts))
+    if isinstance(expression, Not):
+        return _fields(expression.inner)
+    return {expression.field}

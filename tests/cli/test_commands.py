@@ -96,7 +96,9 @@ def test_search_prints_a_table(dsv3: Runner, shop: Path) -> None:
 
 
 def test_search_prints_objects(dsv3: Runner, shop: Path) -> None:
-    hits = lines(dsv3("search", "wireless mouse", "--in", shop, "-k", "3", "--json", "--explain"))
+    options = ("-k", "3", "--where", "price < 30", "--json", "--explain")
+    *hits, page = lines(dsv3("search", "wireless mouse", "--in", shop, *options))
+    assert "of 529 products pass" in page["plan"]["filter"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert {"product_id", "title", "price", "attributes", "score", "explanation"} <= set(hits[0])
 
@@ -114,8 +116,9 @@ def test_search_shows_facets_order_and_reasons(dsv3: Runner, shop: Path) -> None
 
 def test_search_browses_and_finds_nothing_politely(dsv3: Runner, shop: Path) -> None:
     assert "of 529 products" in dsv3("search", "", "--in", shop).out
-    none = dsv3("search", "mouse", "--in", shop, "--where", "price < 0")
-    assert (none.status, none.out.strip()) == (0, "No products match.")
+    none = dsv3("search", "mouse", "--in", shop, "--where", "brand = 'Nobody'")
+    assert none.status == 0
+    assert none.out.splitlines() == ["No products match.", "filter: 0 of 529 products pass"]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,41 @@ def test_an_error_is_one_line_and_a_status(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize("width", ["50", "60", "80", "140"])
+def test_results_fit_the_terminal_and_show_every_price(
+    dsv3: Runner, shop: Path, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    done = dsv3("search", "wireless mouse", "--in", shop, "-k", "5")
+    table = done.out.splitlines()[:6]
+    assert all(len(line) <= int(width) for line in table)
+    assert all(name in table[0] for name in ("#", "Title", "Price", "Score"))
+    assert all(" EUR " in line for line in table[1:])
+
+
+def test_the_names_of_recognised_fields_are_shown_whole(
+    dsv3: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
+    shown = {line.split()[0] for line in done.err.splitlines() if line.strip()}
+    assert {"product_id", "description", "image_url", "attributes"} <= shown
+
+
+def test_facets_in_json_stand_on_a_last_line(dsv3: Runner, shop: Path) -> None:
+    *hits, page = lines(dsv3("search", "mouse", "--in", shop, "--facet", "brand", "--json"))
+    assert all("product_id" in hit for hit in hits)
+    assert page["total"] >= len(hits)
+    assert sum(value["count"] for value in page["facets"]["brand"]) <= page["total"]
+
+
+def test_a_filter_that_lets_nothing_pass_says_so(dsv3: Runner, shop: Path) -> None:
+    done = dsv3("search", "mouse", "--in", shop, "--where", "price < 0")
+    assert "No products match." in done.out
+    assert "0 of 529 products pass" in done.out
+    assert dsv3("search", "mouse", "--in", shop, "--where", "price < 0", "--json").out == ""
+
+
 def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
     shop = tmp_path / "s.dsv3"
     dsv3("index", CATALOGUE, "--into", shop, "--encoder", "hashing")
@@ -165,7 +203,8 @@ def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
     assert (found["products"], found["problems"]) == (529, [])
     (first,) = lines(dsv3("search", "", "--in", shop, "-k", "1", "--json"))
     done = dsv3("delete", shop, first["product_id"], "nobody")
-    assert done.out.strip() == "deleted 1 products; 1 were not there"
+    assert done.out.strip() == "deleted 1 product; 1 not there"
+    assert lines(dsv3("delete", shop, "nobody", "--json")) == [{"deleted": 0, "missing": 1}]
     shown = dsv3("info", shop)
     assert "528" in shown.out
     assert "good" in shown.out

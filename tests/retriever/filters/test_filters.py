@@ -9,7 +9,7 @@ from dsv3 import Product
 from dsv3.errors import FilterError
 from dsv3.indexer.columns.read import Columns
 from dsv3.indexer.columns.write import write_columns
-from dsv3.retriever.filters.rows import passing_rows
+from dsv3.retriever.filters.rows import fields_without_values, passing_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,8 +116,8 @@ def test_a_filter_passes(columns: Columns, condition: str, passes: set[int]) -> 
     [
         ("pric < 3", r"unknown field 'pric' at position 1; nearest: price"),
         ("price < 3 and bramd = 'x'", r"unknown field 'bramd' at position 15; nearest: brand"),
-        ("price < 'cheap'", r"price holds numbers, not text"),
-        ("brand", r"brand holds text, not true or false"),
+        ("price < 'cheap'", r"price at position 1 holds numbers, not text"),
+        ("brand", r"brand at position 1 holds text, not true or false"),
         ("lower(brand) = 'hp'", r"functions are not allowed"),
         ("price < 3; drop table products", r"one condition is wanted"),
         ("price <", r"cannot be understood at position 7"),
@@ -129,8 +129,9 @@ def test_a_filter_passes(columns: Columns, condition: str, passes: set[int]) -> 
         ("price + 1 < 3", r"only fields compared with values"),
         ("1 = 1", r"only fields compared with values"),
         ("brand = title", r"is a field"),
-        ("price like '3%'", r"price holds numbers, not text"),
-        ("", r"cannot be understood"),
+        ("price like '3%'", r"price at position 1 holds numbers, not text"),
+        ("", r"it is empty"),
+        (" \n", r"it is empty"),
         ("(" * 5000, r"nested too deeply|cannot be understood"),
         ("a" * 20_000, r"characters are too many"),
         ("exists (select 1)", r"not allowed|only fields"),
@@ -163,3 +164,10 @@ def test_a_known_field_that_no_product_has_passes_none(tmp_path: Path) -> None:
     bare = Columns(tmp_path)
     assert not passing_rows("price < 3", bare).any()
     assert passing_rows("price is null", bare).all()
+
+
+def test_fields_that_no_product_has_are_named(tmp_path: Path) -> None:
+    write_columns(tmp_path, [(0, Product("a", "A", brand="B"))])
+    condition = "not (price < 3 or brand = 'B') and in_stock and category is null"
+    found = fields_without_values(condition, Columns(tmp_path))
+    assert found == ["category", "in_stock", "price"]
