@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from .base import (
@@ -60,12 +61,12 @@ class Columns:
 
     def _read(self, layout: dict[str, Any], kind: Kind) -> Column:
         table = self._batches(kind, layout["batches"][kind])
-        rows = table.column("row").to_numpy().astype(np.int64)
-        values = table.column("value").to_numpy()
+        rows = _numbers(table.column("row")).astype(np.int64)
+        if kind == "boolean":
+            return BooleanColumn(rows, _booleans(table.column("value")))
+        values = _numbers(table.column("value"))
         if kind == "number":
             return NumberColumn(rows, values)
-        if kind == "boolean":
-            return BooleanColumn(rows, values.astype(np.bool_))
         parts = [self._texts(batch) for batch in layout["texts"]]
         return _unify(rows, values, [len(b) for b in table.column("value").chunks], parts)
 
@@ -104,3 +105,18 @@ def _unify(rows: RowArray, codes: Any, lengths: list[int], parts: list[list[str]
         translate = np.array([numbers.setdefault(t, len(numbers)) for t in texts], np.int32)
         joined.append(translate[codes[begin:end]])
     return TextColumn(rows, np.concatenate(joined), tuple(numbers))
+
+
+def _numbers(column: Any) -> npt.NDArray[Any]:
+    """Return a column's numbers; Arrow's own `to_numpy` would import pandas for it."""
+    parts = [np.from_dlpack(chunk) for chunk in column.chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _booleans(column: Any) -> BoolArray:
+    """Return a column's truth values, which Arrow packs eight to a byte."""
+    parts = []
+    for chunk in column.chunks:
+        bits = np.unpackbits(np.frombuffer(chunk.buffers()[1], np.uint8), bitorder="little")
+        parts.append(bits[chunk.offset : chunk.offset + len(chunk)].astype(np.bool_))
+    return np.concatenate(parts)
