@@ -1,0 +1,209 @@
+"""Prune a model: measure, choose a ratio for each part of each layer, cut, refit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..runtime.batch import Task
+from ..v3 import V3Model
+from ..v3.balance import counting_load, expert_load
+from ..v3.gates import TASKS
+from .importance import energy, importance, joined, most_important
+from .models import as_v3, embed_all, token_batches, v3_of, with_inner
+from .progress import Progress, Silent
+from .refit import input_moments, refitted
+from .samples import Batches, Samples
+from .sensitivity import RATIOS, Curve, choose_ratios
+from .units import Site, cut_experts, cut_units, removed, sites_of, units
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """Say how much to prune and how to measure.
+
+    Attributes:
+        ratio: share of the prunable parameters to remove, 0.2 to 0.5; each part's own ratio
+            lies there too.
+        idle: an expert goes whose load, through both gates, is below this share of an even one;
+            0 removes those alone that no token reached.
+        texts: documents, and queries, that importance and refitting are measured on.
+        curve_texts: documents, and queries, that the curves are measured on.
+        max_tokens: texts are cut to this while measuring.
+        refit: whether the units that stay are fitted to make up for those that go.
+        seed: of the choice of texts and of the random directions.
+
+    """
+
+    ratio: float = 0.3
+    idle: float = 0.05
+    texts: int = 512
+    curve_texts: int = 48
+    max_tokens: int = 64
+    refit: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """Hold a pruned model and what was measured for it.
+
+    Attributes:
+        model: the pruned model.
+        curves: the loss of each site by ratio.
+        ratios: what was chosen.
+        experts: for each layer with experts, those that stayed.
+        cosine: mean to the unpruned vectors over the curves' texts.
+
+    """
+
+    model: SentenceTransformer
+    curves: list[Curve]
+    ratios: dict[Site, float]
+    experts: dict[int, list[int]]
+    cosine: float
+
+
+def prune_model(
+    model: SentenceTransformer,
+    samples: Samples,
+    pruning: Pruning,
+    *,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Prune heads, channels and idle experts; the model given stays as it is.
+
+    A dense BERT becomes a V3 without experts: its own kind cannot have layers that differ.
+
+    Raises:
+        InputError: the ratio lies outside 0.2 to 0.5.
+        EncoderError: the model is of a family that cannot become V3.
+
+    """
+    follow = progress or Silent()
+    measured = samples.some(pruning.texts, pruning.seed)
+    whole = as_v3(model)
+    experts = idle_experts(whole, measured, pruning.idle, max_tokens=pruning.max_tokens)
+    if experts:
+        whole = with_inner(whole, cut_experts(v3_of(whole), experts))
+    cutter = _Cutter(whole, measured, pruning, follow)
+    probe = _Probe(as_v3(model), samples.some(pruning.curve_texts, pruning.seed + 1), pruning)
+    curves = _measure_curves(cutter, probe, follow)
+    ratios = choose_ratios(v3_of(whole).config, curves, pruning.ratio)
+    made = cutter.cut(ratios)
+    return Pruned(made, curves, ratios, experts, 1 - probe.loss(made))
+
+
+def prune_uniformly(
+    model: SentenceTransformer,
+    samples: Samples,
+    pruning: Pruning,
+    ratios: Sequence[float],
+    *,
+    progress: Progress | None = None,
+) -> list[SentenceTransformer]:
+    """Prune all parts alike, by each of several ratios: what chosen ratios are compared with."""
+    whole = as_v3(model)
+    measured = samples.some(pruning.texts, pruning.seed)
+    cutter = _Cutter(whole, measured, pruning, progress or Silent())
+    return [cutter.cut(dict.fromkeys(sites_of(v3_of(whole)), ratio)) for ratio in ratios]
+
+
+class _Cutter:
+    """Cut one model at any ratios, by importance measured once."""
+
+    def __init__(
+        self, model: SentenceTransformer, samples: Samples, pruning: Pruning, progress: Progress
+    ) -> None:
+        self.model = model
+        self.v3: V3Model = v3_of(model)
+        self.sites = sites_of(self.v3)
+        tokens = pruning.max_tokens
+        self.moments = input_moments(model, samples, max_tokens=tokens, progress=progress)
+        slopes = importance(model, samples, max_tokens=tokens, seed=pruning.seed, progress=progress)
+        state = self.v3.state_dict()
+        self.scores = {
+            site: joined(slopes[site], energy(state, self.v3.config, site, self.moments[site]))
+            for site in self.sites
+        }
+        self.refit = pruning.refit
+
+    def cut(self, ratios: Mapping[Site, float]) -> SentenceTransformer:
+        """Return the model without the least important units of each site."""
+        config = self.v3.config
+        state = self.v3.state_dict()
+        kept: dict[Site, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
+        for site, ratio in ratios.items():
+            gone = removed(config, site, ratio)
+            if not gone:
+                continue
+            kept[site] = most_important(self.scores[site], units(config, site) - gone)
+            if self.refit:
+                outputs |= refitted(state, config, site, kept[site], self.moments[site])
+        return with_inner(self.model, cut_units(self.v3, kept, outputs))
+
+
+class _Probe:
+    """Measure how far a model's vectors are from the unpruned ones."""
+
+    def __init__(self, model: SentenceTransformer, samples: Samples, pruning: Pruning) -> None:
+        self._batches: dict[Task, Batches] = {
+            task: token_batches(model, samples.of(task), task, pruning.max_tokens) for task in TASKS
+        }
+        self._target = {task: embed_all(model, self._batches[task], task) for task in TASKS}
+
+    def loss(self, model: SentenceTransformer) -> float:
+        """Return 1 - mean cosine."""
+        cosines = [
+            (embed_all(model, self._batches[task], task) * self._target[task]).sum(-1)
+            for task in TASKS
+        ]
+        return 1 - float(torch.cat(cosines).mean())
+
+
+def _measure_curves(cutter: _Cutter, probe: _Probe, progress: Progress) -> list[Curve]:
+    progress.start("curves", len(cutter.sites) * len(RATIOS))
+    curves = []
+    for site in cutter.sites:
+        losses = []
+        for ratio in RATIOS:
+            losses.append(probe.loss(cutter.cut({site: ratio})))
+            progress.advance()
+        curves.append(Curve(site, RATIOS, losses))
+    progress.finish()
+    return curves
+
+
+def idle_experts(
+    model: SentenceTransformer, samples: Samples, least: float, *, max_tokens: int
+) -> dict[int, list[int]]:
+    """Return, for the layers that have idle experts, the experts that are to stay.
+
+    An expert is idle whose share of the choices is at most `least` of an even share through each
+    gate. As many as a token visits stay in any case, the busiest. Where a gate has no bias,
+    removing experts that no token chose leaves all vectors as they were; a bias is compared with
+    scores that grow by what the removed experts had.
+    """
+    v3 = v3_of(model)
+    shares: dict[int, Tensor] = {}
+    with counting_load(v3):
+        for task in TASKS:
+            embed_all(model, token_batches(model, samples.of(task), task, max_tokens), task)
+    for load in expert_load(v3, reset=True):
+        found = torch.tensor(load.shares)
+        shares[load.layer] = torch.maximum(shares.get(load.layer, found), found)
+    kept = {}
+    for layer, share in shares.items():
+        busy = share > least / len(share)
+        busy[share.topk(v3.config.num_experts_per_tok).indices] = True
+        if not busy.all():
+            kept[layer] = busy.nonzero().flatten().tolist()
+    return kept
