@@ -8,7 +8,7 @@ from string import Formatter
 from ..errors import InputError
 from .product import AttributeValue, Product
 
-DEFAULT = "{title}. {brand}. {category}. {attributes:type,product_type,colour,color}. {description}"
+DEFAULT = "{title}. {brand}. {category}. {description}. {attributes:colour,color}"
 
 _KNOWN = ("title", "brand", "category", "description", "group_id", "price", "currency")
 
@@ -52,7 +52,7 @@ class Template:
         for name, spec, literal in self._parts:
             value = _value(product, name, spec)
             if value:
-                pieces += value, literal
+                pieces += value.rstrip(" .") if literal.startswith(".") else value, literal
         return "".join(pieces).strip(" .,;:-\n") or product.title
 
     @property

@@ -91,10 +91,10 @@ class _Ranker:
         if not self.query.text:
             return self._browse()
         codes = self._codes()
-        lanes = self._lanes()
+        lanes = self._lanes(codes)
         fused = convex_combination(lanes, self._weights())
         if self.query.mode == "hybrid":
-            fused = self._drop_far(fused, lanes["dense"], asked_for_code=len(codes) > 0)
+            fused = self._drop_far(fused, lanes["dense"])
         fused = _put_first(codes, fused)
         page = self._page(fused)
         if self.query.explain:
@@ -120,7 +120,7 @@ class _Ranker:
         rows = self.snapshot.lexical.find_code(self.query.text)
         return rows if self.mask is None else rows[self._passes(rows)]
 
-    def _lanes(self) -> Mapping[str, Lane]:
+    def _lanes(self, codes: RowArray) -> Mapping[str, Lane]:
         """Search the lanes; in hybrid mode each row gets its true similarity."""
         lanes = {}
         depth = self.ranking.candidates
@@ -129,7 +129,7 @@ class _Ranker:
         if self.query.mode != "dense":
             lanes["lexical"] = self._lexical_lane(depth)
         if self.query.mode != "lexical":
-            lanes["dense"] = self._dense_lane(depth, lanes.get("lexical"))
+            lanes["dense"] = self._dense_lane(depth, codes, lanes.get("lexical"))
         return lanes
 
     def _lexical_lane(self, depth: int) -> Lane:
@@ -145,9 +145,9 @@ class _Ranker:
         self.plan["lexical"] = f"BM25 over title and {len(self.ranking.boosts) - 1} more fields"
         return Lane(found.rows, found.scores, len(found))
 
-    def _dense_lane(self, depth: int, lexical: Lane | None) -> Lane:
+    def _dense_lane(self, depth: int, codes: RowArray, lexical: Lane | None) -> Lane:
         begin = time.perf_counter()
-        vector = self.encode(self.query.text)
+        vector = self._query_vector(codes)
         self._note_time("encode", begin)
         begin = time.perf_counter()
         vectors = self.snapshot.vectors
@@ -161,6 +161,19 @@ class _Ranker:
                 scores = np.concatenate([scores, vectors.vectors(others) @ vector[0]])
         self._note_time("dense", begin)
         return Lane(rows, scores.astype(np.float32), found)
+
+    def _query_vector(self, codes: RowArray) -> FloatArray:
+        """Return the (1, dim) vector whose neighbours are wanted.
+
+        Of a code an encoder knows only how it is spelled. The product that has it stands for it,
+        so that what comes after that product is like it.
+        """
+        if not len(codes):
+            return self.encode(self.query.text)
+        self.plan["code"] = f"{len(codes)} with exactly this code; what follows is near to that"
+        vector = self.snapshot.vectors.vectors(codes).mean(axis=0, keepdims=True, dtype=np.float32)
+        cosine = self.snapshot.manifest.encoder["similarity"] == "cosine"
+        return vector / max(float(np.linalg.norm(vector)), 1e-12) if cosine else vector
 
     def _nearest_of_all(self, vector: FloatArray, scores: FloatVector) -> float:
         """Return the similarity of the product that would be nearest without the filter.
@@ -191,17 +204,12 @@ class _Ranker:
         self.plan["fusion"] = f"{weight:g} x dense + {1 - weight:g} x lexical, each by its best"
         return {"dense": weight, "lexical": 1 - weight}
 
-    def _drop_far(self, fused: Fused, dense: Lane, *, asked_for_code: bool) -> Fused:
-        """Keep what the words match as a whole, and what is near enough without them.
-
-        Nothing is near to a code: an encoder knows only how the digits look.
-        """
-        kept = self._word_matches_among(fused.rows)
-        if not asked_for_code:
-            floor = self.ranking.dense_floor * max(self._nearest, 0.0)
-            kept = np.union1d(kept, dense.rows[dense.scores >= floor])
-        keep = np.isin(fused.rows, kept)
-        return Fused(fused.rows[keep], fused.scores[keep])
+    def _drop_far(self, fused: Fused, dense: Lane) -> Fused:
+        """Keep what the words match as a whole, and what is near enough without them."""
+        floor = self.ranking.dense_floor * max(self._nearest, 0.0)
+        near = dense.rows[dense.scores >= floor]
+        kept = np.isin(fused.rows, np.union1d(near, self._word_matches_among(fused.rows)))
+        return Fused(fused.rows[kept], fused.scores[kept])
 
     # -- what matches the words as a whole -------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Keyword search over a generation's products: BM25 by tantivy, one row a document.
 
 A query's terms are looked up in every field; a product's score for a term is that of its best
-field, plus a small share of the others (disjunction max), and scores of terms add up. BM25 has
+field (disjunction max), and scores of terms add up. A term is as rare in all fields as it is in
+the one that has it most often. BM25 has
 tantivy's k1 = 1.2 and b = 0.75 (Robertson & Zaragoza 2009).
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     import tantivy
 
 _MOST_TERMS = 64  # of a longer query, the first that differ
-_TIE = 0.1  # what a term's other fields add to its best one
 _CODE_BOOST = 4.0
 _SHORTEST_CODE = 4
 _SHARE_TO_MATCH = 0.75
@@ -89,11 +89,32 @@ class QueryBuilder:
     def _each_field(
         self, fields: Mapping[str, float], term: str, *, prefix: bool = False
     ) -> tantivy.Query:
-        make = self._prefixed if prefix else self._exact
+        """Match a term in any field; the best one counts.
+
+        A term is as rare as it is in the field that has it most often (the blended frequencies
+        of cross-field search). By each field's own count, a word that many titles hold would
+        weigh most where it stands by chance, in the one description that mentions it.
+        """
+        if prefix:
+            weights = fields
+            make = self._prefixed
+        else:
+            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
+            often = self._rarity(max(counts.values(), default=0))
+            weights = {
+                field: boost * often / self._rarity(counts[field])
+                for field, boost in fields.items()
+            }
+            make = self._exact
         boosted = [
-            self._query.boost_query(make(field, term), boost) for field, boost in fields.items()
+            self._query.boost_query(make(field, term), weight) for field, weight in weights.items()
         ]
-        return self._query.disjunction_max_query(boosted, _TIE)
+        return self._query.disjunction_max_query(boosted)
+
+    def _rarity(self, count: int) -> float:
+        """Return the weight that BM25 gives a term of so many documents (Robertson & Zaragoza)."""
+        total = self._searcher.num_docs
+        return math.log(1 + (total - count + 0.5) / (count + 0.5))
 
     def _exact(self, field: str, term: str) -> tantivy.Query:
         return self._query.term_query(self._schema, field, term, "freq")
@@ -114,8 +135,7 @@ class QueryBuilder:
                 )
                 for field in _FUZZY_FIELDS
                 if field in fields
-            ],
-            _TIE,
+            ]
         )
 
     def _codes_within(self, text: str) -> list[tantivy.Query]:

@@ -29,7 +29,7 @@ MOUSE = Product(
         ("{description:5}", "Quiet"),
         ("{title} {colour} {nothing}", "Wireless mouse white"),
         ("{nothing}", "Wireless mouse"),
-        (DEFAULT, "Wireless mouse. Tarnwell. white. Quiet clicks, long life"),
+        (DEFAULT, "Wireless mouse. Tarnwell. Quiet clicks, long life. white"),
     ],
 )
 def test_fills_what_there_is(form: str, text: str) -> None:

@@ -269,10 +269,13 @@ def test_a_filter_takes_products_away_and_adds_none(shop: ECommRetriever) -> Non
     assert best > 0
 
 
-def test_beside_an_exact_code_nothing_is_merely_near(shop: ECommRetriever) -> None:
-    code = RECORDS[0]["gtin"]
-    found = shop.retrieve(code, k=50)
-    assert [hit.product_id for hit in found] == [str(RECORDS[0]["id"])]
+def test_what_follows_an_exact_code_is_like_its_product(shop: ECommRetriever) -> None:
+    asked = next(record for record in RECORDS if "Drift Wireless Mouse" in record["title"])
+    first, *others = shop.retrieve(asked["gtin"], k=3, explain=True)
+    assert first.product_id == str(asked["id"])
+    assert all("Drift Wireless Mouse" in hit.product.title for hit in others)
+    assert first.explanation is not None
+    assert first.explanation.lanes["dense"].score == pytest.approx(1, abs=1e-3)
 
 
 def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:

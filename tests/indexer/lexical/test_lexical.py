@@ -154,3 +154,16 @@ def test_chinese_is_cut_into_words() -> None:
 
 def test_codes_are_compared_by_letters_and_digits() -> None:
     assert normalise_code(" TN-2110/B ") == "tn2110b"
+
+
+def test_a_word_weighs_most_where_it_is_common_not_where_it_stands_by_chance(
+    tmp_path: Path,
+) -> None:
+    products = [Product(f"k{n}", f"Knife {n}") for n in range(12)]
+    products.append(Product("b", "Bicycle", description="rides over any road, folds like a knife"))
+    products += [Product(f"o{n}", f"Thing {n}", description="good for you") for n in range(40)]
+    documents = [LexicalDocument.of(row, product) for row, product in enumerate(products)]
+    write_lexical(tmp_path / "lexical", documents, Analysis())
+    index = LexicalIndex(tmp_path / "lexical", Analysis())
+    found = index.search("knife", 20, DEFAULT_BOOSTS)
+    assert found.rows.tolist()[-1] == 12
