@@ -22,6 +22,11 @@ STAGES = {
     "write": ("Writing", ""),
     "keywords": ("Keywords", "products"),
     "facts": ("Facts", "products"),
+    "teach": ("Teacher", "texts"),
+    "distil": ("Distilling", "steps"),
+    "refit": ("Watching", "batches"),
+    "rank": ("Ranking", "batches"),
+    "curves": ("Curves", "cuts"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .model_compress import compress
 from .model_export import export
 from .model_fit import fit
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="Make, inspect and compile encoders.", no_args_is_help=True, rich_markup_mode=None
 )
 app.command("export")(export)
+app.command("compress")(compress)
 app.command("fit")(fit)
 
 

@@ -1,0 +1,123 @@
+"""`dsv3 model compress`: make an encoder smaller and faster."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class MethodChoice(StrEnum):
+    """Name the methods, so that typer lists and checks them."""
+
+    distil = "distil"
+    prune = "prune"
+    int8 = "int8"
+
+
+def compress(
+    name: Annotated[str, typer.Argument(help="Model: a folder, a hub name, or 'default'.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    texts: Annotated[Path, typer.Option(help="Product texts, one a line; no labels are needed.")],
+    method: Annotated[
+        list[MethodChoice],
+        typer.Option(help="May be given several times; the order is distil, prune, int8."),
+    ],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="What shoppers type, one a line; by default words out of the texts."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Steps of distillation.", min=1)] = 400,
+    batch: Annotated[int, typer.Option(help="Texts of either kind in a step.", min=2)] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Its peak.", min=0)] = 4e-4,
+    max_tokens: Annotated[
+        int, typer.Option(help="Texts are cut to this while learning and measuring.", min=8)
+    ] = 64,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Layers to keep, as 0,2,5; by default those nearest to the teacher."),
+    ] = None,
+    ratio: Annotated[
+        float, typer.Option(help="Share of heads and channels to prune.", min=0.2, max=0.5)
+    ] = 0.3,
+    idle: Annotated[
+        float,
+        typer.Option(help="Experts below this share of an even load are removed.", min=0, max=1),
+    ] = 0.05,
+    recovery: Annotated[int, typer.Option(help="Steps of distillation after pruning.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Make an encoder smaller: half the layers, narrower layers, 8-bit numbers, or all of it."""
+    from ..encoder.compression.compress import Compression, compress_model
+    from ..encoder.compression.distil import Lessons
+    from ..encoder.compression.prune import Pruning
+    from ..encoder.text import read_lines
+    from .console import shown_progress
+
+    how = Compression(
+        methods=[each.value for each in method],
+        layers=_layers(layers),
+        lessons=Lessons(
+            steps=steps,
+            batch=batch,
+            learning_rate=learning_rate,
+            max_tokens=max_tokens,
+            seed=seed,
+        ),
+        pruning=Pruning(ratio=ratio, idle=idle, max_tokens=max_tokens, seed=seed),
+        recovery=recovery,
+    )
+    with shown_progress(quiet=quiet or json) as progress:
+        done = compress_model(
+            name,
+            out,
+            read_lines(texts),
+            how,
+            queries=read_lines(queries) if queries else (),
+            progress=progress,
+        )
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(done, option=orjson.OPT_NON_STR_KEYS).decode())
+        return
+    _show(done)
+
+
+def _layers(named: str | None) -> list[int] | None:
+    from ..errors import InputError
+
+    if named is None:
+        return None
+    try:
+        return [int(layer) for layer in named.split(",")]
+    except ValueError:
+        raise InputError(f"--layers {named}: write numbers with commas, as 0,2,5") from None
+
+
+def _show(done: dict[str, Any]) -> None:
+    """Print the ratios by layer as a table, and what became of the model."""
+    if "prune" in done:
+        from rich.table import Table
+
+        from .console import console
+
+        table = Table(title="Loss when one part alone is pruned", title_justify="left", box=None)
+        sites = done["prune"]["sites"]
+        for heading in ("Layer", "Part", *sites[0]["curve"], "chosen"):
+            table.add_column(heading, justify="left" if heading == "Part" else "right")
+        for site in sites:
+            losses = [f"{loss:.4f}" for loss in site["curve"].values()]
+            part = str(site["part"]).replace("_", "-")
+            table.add_row(str(site["layer"]), part, *losses, f"{site['ratio']:.2f}")
+        console().print(table)
+    cosine = done.get("int8", {}).get("mean_cosine")
+    rounded = f"; compiled to int8, {cosine:.4f} to what was compiled" if cosine else ""
+    typer.echo(
+        f"{done['folder']}: {done['parameters']:,} parameters from {done['parameters_before']:,}; "
+        f"mean cosine to the original {done['cosine']:.4f}{rounded}"
+    )
