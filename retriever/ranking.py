@@ -169,11 +169,21 @@ class _Ranker:
         so that what comes after that product is like it.
         """
         if not len(codes):
-            return self.encode(self.query.text)
+            return self.encode(self._respelled())
         self.plan["code"] = f"{len(codes)} with exactly this code; what follows is near to that"
         vector = self.snapshot.vectors.vectors(codes).mean(axis=0, keepdims=True, dtype=np.float32)
         cosine = self.snapshot.manifest.encoder["similarity"] == "cosine"
         return vector / max(float(np.linalg.norm(vector)), 1e-12) if cosine else vector
+
+    def _respelled(self) -> str:
+        """Return the query with misspelt words put right: an encoder makes little of them."""
+        text = self.query.text
+        if self.query.mode == "dense":
+            return text
+        respelled = self.snapshot.lexical.respelled(text, prefix=self.query.prefix)
+        if respelled != text:
+            self.plan["spelling"] = f"read as {respelled[:200]!r}"
+        return respelled
 
     def _nearest_of_all(self, vector: FloatArray, scores: FloatVector) -> float:
         """Return the similarity of the product that would be nearest without the filter.

@@ -8,9 +8,11 @@ tantivy's k1 = 1.2 and b = 0.75 (Robertson & Zaragoza 2009).
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ import numpy.typing as npt
 from ..product import Product
 from .analysis import Analysis, normalise_code
 from .query import QueryBuilder
+from .spelling import spelled_like
 
 if TYPE_CHECKING:
     import tantivy
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 TEXT_FIELDS = ("title", "brand", "category", "description", "attributes")
 _ANALYZER = "product_text"
 _HEAP_BYTES = 128_000_000
+_WORD = re.compile(r"[^\W_]+")
+_RESPELLED_KEPT = 1024
+_LONGEST_RESPELLED = 1_000  # of a longer text, the beginning says what is meant
 _FEW_ROWS = 2_000  # up to here a filter is handed to tantivy as a set of terms
 
 FloatVector = npt.NDArray[np.float32]
@@ -86,6 +92,8 @@ class LexicalIndex:
         index = tantivy.Index.open(str(folder))
         index.register_tokenizer(_ANALYZER, analysis.analyzer)
         self._searcher = index.searcher()
+        self._analysis = analysis
+        self._respell = lru_cache(maxsize=_RESPELLED_KEPT)(self._respell_words)
         self._queries = QueryBuilder(index.schema, self._searcher, analysis)
 
     def __len__(self) -> int:
@@ -109,6 +117,7 @@ class LexicalIndex:
             rows: mask by row; only rows that are true in it are returned, however few.
             prefix: let the last word match any term that begins with it.
         """
+        text = self.respelled(text, prefix=prefix)
         query = self._queries.ranking(text, boosts, prefix=prefix)
         if query is None or k <= 0:
             return _matches([], [])
@@ -150,6 +159,7 @@ class LexicalIndex:
             among: only these rows are of interest; None takes all.
             prefix: let the last word match any term that begins with it.
         """
+        text = self.respelled(text, prefix=prefix)
         query = self._queries.matching(text, boosts, prefix=prefix)
         if query is None or (among is not None and not len(among)):
             return _matches([], [])
@@ -161,11 +171,38 @@ class LexicalIndex:
         self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
     ) -> int:
         """Count the rows that `matching` would return, without listing them."""
+        text = self.respelled(text, prefix=prefix)
         query = self._queries.matching(text, boosts, prefix=prefix)
         if query is None:
             return 0
         found: Any = self._searcher.search(query, 1, count=True)  # its stub lacks `count`
         return int(found.count)
+
+    def respelled(self, text: str, *, prefix: bool = False) -> str:
+        """Return the text with each word that no product has replaced by the nearest known one.
+
+        A word that nothing is near to stays, and so do codes and abbreviations, and with `prefix`
+        the last word.
+        """
+        head, tail = text[:_LONGEST_RESPELLED], text[_LONGEST_RESPELLED:]
+        if prefix and not tail:
+            head, space, last = head.rpartition(" ")
+            tail = space + last
+        return self._respell(head) + tail
+
+    def _respell_words(self, text: str) -> str:
+        return _WORD.sub(lambda found: self._respelled_word(found[0]), text)
+
+    def _respelled_word(self, word: str) -> str:
+        terms = self._analysis.terms(word)
+        if len(terms) != 1 or self._queries.is_known(terms[0], TEXT_FIELDS):
+            return word
+        folded = word.casefold()
+        near = self._queries.nearest(folded, terms[0])
+        if near is None:
+            return word
+        whole = spelled_like(folded, terms[0], near)
+        return whole if self._analysis.terms(whole) == [near] else near
 
     def find_code(self, code: str) -> RowArray:
         """Return the rows whose id or code equals the text, letters and digits compared."""

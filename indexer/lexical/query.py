@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .analysis import Analysis, normalise_code, same_codes
+from .spelling import may_be_misspelt, nearest_term
 
 if TYPE_CHECKING:
     import tantivy
@@ -15,7 +17,7 @@ _MOST_TERMS = 64  # of a longer query, the first that differ
 _CODE_BOOST = 4.0
 _SHORTEST_CODE = 4
 _SHARE_TO_MATCH = 0.75
-_FUZZY_FIELDS = ("title", "brand", "category")
+_SPELLED_FIELDS = ("title", "brand", "category")
 
 
 class QueryBuilder:
@@ -80,10 +82,8 @@ class QueryBuilder:
         for place, term in enumerate(terms):
             if prefix and place == len(terms) - 1:
                 parts.append(self._each_field(fields, term, prefix=True))
-            elif any(self._searcher.doc_freq(field, term) for field in fields):
-                parts.append(self._each_field(fields, term))
             else:
-                parts.append(self._fuzzy(fields, term))
+                parts.append(self._each_field(fields, term))
         return parts
 
     def _each_field(
@@ -122,21 +122,21 @@ class QueryBuilder:
     def _prefixed(self, field: str, term: str) -> tantivy.Query:
         return self._query.fuzzy_term_query(self._schema, field, term, 0, True, prefix=True)
 
-    def _fuzzy(self, fields: Mapping[str, float], term: str) -> tantivy.Query:
-        """Match terms spelled nearly so: one letter off, or two in a long word."""
-        if len(term) < 4 or any(character.isdigit() for character in term):
-            return self._each_field(fields, term)
-        distance = 1 if len(term) < 8 else 2
-        return self._query.disjunction_max_query(
-            [
-                self._query.boost_query(
-                    self._query.fuzzy_term_query(self._schema, field, term, distance),
-                    fields[field],
-                )
-                for field in _FUZZY_FIELDS
-                if field in fields
-            ]
-        )
+    def nearest(self, word: str, term: str) -> str | None:
+        """Return the term that one which no product has may be meant for; None where none is.
+
+        The first letter is taken to be right.
+        """
+        if not may_be_misspelt(term):
+            return None
+        counts: Counter[str] = Counter()
+        for field in _SPELLED_FIELDS:
+            counts.update(dict(self._searcher.terms_with_prefix(field, term[0])))
+        return nearest_term(word, term, counts.items())
+
+    def is_known(self, term: str, fields: Iterable[str]) -> bool:
+        """Tell whether any product has a term in any of the fields."""
+        return any(self._searcher.doc_freq(field, term) for field in fields)
 
     def _codes_within(self, text: str) -> list[tantivy.Query]:
         """Build a query for every word that looks like a code, such as TN-2110."""
