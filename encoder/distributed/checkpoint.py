@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.optim import Optimizer
 
@@ -88,7 +89,7 @@ class Checkpoints:
         (name, writing), self._pending = self._pending, None
         try:
             writing.result()
-        except Exception as error:  # whatever the storage raised
+        except (Exception, CheckpointException) as error:  # whatever the storage raised
             raise EncoderError(
                 f"{self.folder / name}: the checkpoint could not be written "
                 f"({_first_line(error)}); make room, or name another folder for checkpoints"
@@ -129,7 +130,7 @@ class Checkpoints:
         place = self.folder / f"{progress['step']:09d}"
         try:
             dcp.load(state, checkpoint_id=place, process_group=self.processes.files)
-        except Exception as error:  # whatever a damaged file provokes
+        except (Exception, CheckpointException) as error:  # whatever a damaged file provokes
             raise EncoderError(
                 f"{place}: the checkpoint cannot be read ({_first_line(error)}); "
                 f"remove {self.folder} to begin anew"

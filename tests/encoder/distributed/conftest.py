@@ -1,0 +1,109 @@
+"""Two processes in a test: forked from it, so that nothing is imported again."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import torch
+import torch.distributed as dist
+
+TINY = Path(__file__).parents[1] / "v3" / "tiny"
+WORDS = [
+    "red",
+    "blue",
+    "black",
+    "white",
+    "large",
+    "small",
+    "usb",
+    "cable",
+    "camera",
+    "lamp",
+    "desk",
+]
+
+
+class Together(Protocol):
+    def __call__(self, work: Callable[[int], Any], size: int = 2) -> list[Any]: ...
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Together:
+    """Return what runs a function in processes that share a gloo group; it is given its rank."""
+    if torch.cuda.is_available():
+        pytest.skip("a forked process cannot use CUDA")
+    runs = iter(range(100))
+
+    def run(work: Callable[[int], Any], size: int = 2) -> list[Any]:
+        folder = tmp_path / f"together-{next(runs)}"
+        folder.mkdir()
+        fork = multiprocessing.get_context("fork")
+        started = [
+            fork.Process(target=_child, args=(work, rank, size, folder)) for rank in range(size)
+        ]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join(40)
+        for process in started:
+            process.kill()
+        errors = "".join(path.read_text() for path in sorted(folder.glob("*.error")))
+        assert not errors, errors
+        assert [process.exitcode for process in started] == [0] * size
+        return [torch.load(folder / f"{rank}.pt") for rank in range(size)]
+
+    return run
+
+
+def _child(work: Callable[[int], Any], rank: int, size: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    try:
+        store = dist.FileStore(str(folder / "store"), size)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+        torch.save(work(rank), folder / f"{rank}.pt")
+        dist.barrier()
+    except BaseException:
+        (folder / f"{rank}.error").write_text(traceback.format_exc())
+        os._exit(1)
+    os._exit(0)
+
+
+@pytest.fixture
+def calm(tmp_path: Path) -> Path:
+    """Return a small V3 without dropout, and with a balance loss that counts."""
+    folder = tmp_path / "calm"
+    shutil.copytree(TINY, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "router_aux_loss_coef": 0.5,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """Return 64 lessons of different lengths, some with negatives of their own."""
+    draw = random.Random(0)  # noqa: S311
+    path = tmp_path / "examples.jsonl"
+    with path.open("w") as stream:
+        for number in range(64):
+            words = draw.sample(WORDS, 6)
+            lesson = {
+                "query": " ".join(words[: 1 + number % 3]),
+                "positive": " ".join(words),
+                "negatives": [" ".join(draw.sample(WORDS, 5)) for _ in range(number % 3)],
+            }
+            stream.write(json.dumps(lesson) + "\n")
+    return path
