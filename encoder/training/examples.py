@@ -22,6 +22,9 @@ class Example:
         negatives: texts of products that look near and do not answer it.
         grade: how well the positive answers, from 0 to 1.
         source: where it came from: "catalogue", "judgments" or "clicks".
+        topic: what the query asks for and the positive is. A positive of the same topic, or of
+            one that ends in it as "laser printer" ends in "printer", may answer the query too
+            and is not held against it; "" is a topic of its own.
 
     """
 
@@ -30,6 +33,7 @@ class Example:
     negatives: tuple[str, ...] = ()
     grade: float = 1.0
     source: str = "catalogue"
+    topic: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
@@ -39,6 +43,7 @@ class Example:
             "negatives": list(self.negatives),
             "grade": self.grade,
             "source": self.source,
+            "topic": self.topic,
         }
 
 
@@ -79,6 +84,7 @@ def _example(line: bytes, path: Path, number: int) -> Example:
             negatives=tuple(found.get("negatives", ())),
             grade=float(found.get("grade", 1.0)),
             source=str(found.get("source", "file")),
+            topic=str(found.get("topic", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(

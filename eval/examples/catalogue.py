@@ -161,7 +161,8 @@ class CatalogueQueries:
         return CatalogueQuery(text, template, topic, brand, place, answers | {place})
 
     def _fit_to_type(self, value: str) -> bool:
-        return 0 < len(value.split()) <= _SHORT_VALUE and any(map(str.isalpha, value))
+        words = value.split()
+        return 0 < len(words) <= _SHORT_VALUE and all(word.isalpha() for word in words)
 
     @cached_property
     def _by_brand(self) -> dict[str, frozenset[int]]:

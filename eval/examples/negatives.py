@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...encoder.base import FloatArray
 from ...encoder.training.examples import Example
+from ...encoder.truncation import truncate
 from .catalogue import CatalogueQuery
 from .pool import Pool
 from .types import ProductTypes, Terms
@@ -16,15 +18,16 @@ from .types import ProductTypes, Terms
 if TYPE_CHECKING:
     from ...retriever.retriever import ECommRetriever
 
-# Results among which near misses are looked for.
-DEPTH = 60
+# Results of each lane among which near misses are looked for.
+DEPTH = 50
+_ASKED_AT_ONCE = 512
 # A product of another type is no negative where it lies as close to the type asked for as the
 # farthest tenth of that type's own products: the type may have been read wrongly.
 _SURE_QUANTILE = 0.1
 
 
 class NearMisses:
-    """Find negatives for queries made from a catalogue, by the shop's own search."""
+    """Find negatives for queries made from a catalogue, by the lanes of the shop's own search."""
 
     def __init__(
         self,
@@ -40,35 +43,43 @@ class NearMisses:
         self._types = types
         self._per_query = per_query
         self._generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
-        self._found: dict[str, list[int]] = {}
-        self._bounds: dict[Terms, tuple[np.ndarray, float]] = {}
+        self._bounds: dict[Terms, tuple[FloatArray, float]] = {}
 
     def examples(
         self,
-        queries: Iterable[CatalogueQuery],
+        queries: Sequence[CatalogueQuery],
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> Iterator[Example]:
         """Yield an example for each query; one without a sure near miss has no negatives."""
-        for done, query in enumerate(queries, 1):
-            chosen = self._choose(query)
+        texts = list(dict.fromkeys(query.text for query in queries))
+        found: dict[str, list[int]] = {}
+        for begin in range(0, len(texts), _ASKED_AT_ONCE):
+            part = texts[begin : begin + _ASKED_AT_ONCE]
+            found.update(zip(part, self._search(part), strict=True))
+            on_progress(begin + len(part))
+        for query in queries:
+            chosen = self._choose(query, found[query.text])
             yield Example(
                 query=query.text,
                 positive=self._pool.texts[query.place],
                 negatives=tuple(self._pool.texts[place] for place in chosen),
                 topic=" ".join(query.topic),
             )
-            on_progress(done)
 
-    def _choose(self, query: CatalogueQuery) -> Sequence[int]:
-        sure = [place for place in self._search(query.text) if self._is_miss(query, place)]
+    def _choose(self, query: CatalogueQuery, near: Sequence[int]) -> Sequence[int]:
+        sure = [place for place in near if self._is_miss(query, place)]
         return self._generator.sample(sure, min(self._per_query, len(sure)))
 
-    def _search(self, text: str) -> list[int]:
-        if text not in self._found:
-            page = self._shop.retrieve(text, k=DEPTH)
-            places = (self._pool.places.get(hit.product_id) for hit in page)
-            self._found[text] = [place for place in places if place is not None]
-        return self._found[text]
+    def _search(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield for each text the places that its nearest vectors and its keywords find."""
+        encoder, snapshot = self._shop.encoder, self._shop.snapshot()
+        boosts = self._shop.settings.ranking.boosts
+        vectors = truncate(encoder.encode_queries(texts), snapshot.vectors.dim, encoder.similarity)
+        near = snapshot.vectors.search(vectors, DEPTH).rows
+        for text, rows in zip(texts, near, strict=True):
+            matches = snapshot.lexical.search(text, DEPTH, boosts).rows
+            both = np.unique(np.concatenate([rows[rows >= 0], matches.ravel()]))
+            yield self._pool.places_of(both).tolist()
 
     def _is_miss(self, query: CatalogueQuery, place: int) -> bool:
         if place in query.answers:
@@ -84,7 +95,7 @@ class NearMisses:
         centre, bound = self._bound(query.topic)
         return float(self._pool.centred[place] @ centre) < bound
 
-    def _bound(self, topic: Terms) -> tuple[np.ndarray, float]:
+    def _bound(self, topic: Terms) -> tuple[FloatArray, float]:
         """Return a type's centre and the cosine that its farthest tenth stays under."""
         if topic not in self._bounds:
             centre = self._types.centre(topic)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...encoder.base import FloatArray
+from ...encoder.base import FloatArray, IntArray
 from ...encoder.cache import EmbeddingCache
 from ...encoder.corpus import fill_cache
 from ...encoder.text import text_key
@@ -31,13 +31,15 @@ class Pool:
     """Hold products side by side with what an encoder makes of them.
 
     Attributes:
-        products: in the order of the catalogue.
+        rows: (n,) their row numbers in the shop, ascending.
+        products: in that order.
         texts: what is encoded of each, by the shop's template.
         vectors: (n, dim) of those texts, by the shop's encoder.
         analysis: how the shop cuts words.
 
     """
 
+    rows: IntArray
     products: Sequence[Product]
     texts: Sequence[str]
     vectors: FloatArray
@@ -51,6 +53,14 @@ class Pool:
     def places(self) -> dict[str, int]:
         """Map each product's id to its place."""
         return {product.product_id: place for place, product in enumerate(self.products)}
+
+    def places_of(self, rows: IntArray) -> IntArray:
+        """Return the places of those of (n,) rows that the pool holds, in their order."""
+        places = np.searchsorted(self.rows, rows)
+        inside = places < len(self.rows)
+        places, rows = places[inside], rows[inside]
+        held: IntArray = places[self.rows[places] == rows]
+        return held
 
     @cached_property
     def centred(self) -> FloatArray:
@@ -82,7 +92,8 @@ def read_pool(
 
     """
     chosen = encoder or shop.encoder
-    products = _sample(shop, limit, seed)
+    sample = _sample(shop, limit, seed)
+    products = [product for _, product in sample]
     template = Template(shop.settings.template)
     texts = [template.fill(product) for product in products]
 
@@ -92,16 +103,21 @@ def read_pool(
 
     fill_cache(chosen, texts, cache, on_progress=lambda stats: tell(stats.seen))
     vectors, _, _ = cache.get_many(chosen.fingerprint, [text_key(text) for text in texts])
-    return Pool(products, texts, vectors, Analysis(shop.settings.language))
+    rows = np.array([row for row, _ in sample], dtype=np.int64)
+    return Pool(rows, products, texts, vectors, Analysis(shop.settings.language))
 
 
-def _sample(shop: ECommRetriever, limit: int, seed: int) -> list[Product]:
+def _sample(shop: ECommRetriever, limit: int, seed: int) -> list[tuple[int, Product]]:
     """Take all products, or an even sample of them in one pass (Vitter 1985, algorithm R)."""
     generator = random.Random(seed)  # noqa: S311 - a sample, not a secret
     kept: list[tuple[int, Product]] = []
-    for place, product in enumerate(shop.products()):
+    seen = 0
+    for change in shop.catalog.changes():
+        if change.product is None:
+            continue
+        seen += 1
         if len(kept) < limit:
-            kept.append((place, product))
-        elif (drawn := generator.randrange(place + 1)) < limit:
-            kept[drawn] = (place, product)
-    return [product for _, product in sorted(kept, key=lambda pair: pair[0])]
+            kept.append((change.row, change.product))
+        elif (drawn := generator.randrange(seen)) < limit:
+            kept[drawn] = (change.row, change.product)
+    return sorted(kept, key=lambda pair: pair[0])

@@ -1,0 +1,1 @@
+"""Three stages that examples pass: form, repetition and leakage, plausibility."""

@@ -1,0 +1,180 @@
+"""Train an encoder's folder on examples, with sentence-transformers' own trainer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import EncoderError, InputError, MissingExtra
+from ..v3.folder import free_folder, is_v3_folder, whole_folder
+from .examples import Example
+from .graded import GradedList
+from .held_out import HeldOut
+from .settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from ..v3.balance import ExpertLoad
+
+REPORT = "training.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Say where a run is: steps done of all, the last loss, the last figure on held-out queries."""
+
+    step: int
+    steps: int
+    loss: float | None = None
+    held_out: float | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Say what a run did.
+
+    Attributes:
+        steps: optimiser steps taken.
+        seconds: how long they took, those of earlier, interrupted tries not counted.
+        losses: (step, mean loss since the one before).
+        held_out: (step, nDCG@10 on the held-out queries); step 0 is the base.
+        loads: how each gate of a V3 model divided its tokens at the end; none for a dense one.
+        bf16: whether bfloat16 was used.
+
+    """
+
+    steps: int
+    seconds: float
+    losses: Sequence[tuple[int, float]]
+    held_out: Sequence[tuple[int, float]]
+    loads: Sequence[ExpertLoad] = field(default=())
+    bf16: bool = False
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """Return the step whose state was kept, and its figure; step 0 is the base itself."""
+        return max(self.held_out, key=lambda pair: (pair[1], -pair[0]), default=(self.steps, 0.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them."""
+        return {
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "best_step": self.best[0],
+            "bf16": self.bf16,
+            "losses": [[step, round(loss, 4)] for step, loss in self.losses],
+            "held_out": [[step, round(value, 4)] for step, value in self.held_out],
+            "loads": [
+                {
+                    "layer": load.layer,
+                    "task": load.task,
+                    "shares": [round(s, 4) for s in load.shares],
+                }
+                for load in self.loads
+            ],
+        }
+
+
+def train_encoder(
+    base: Path,
+    out: Path,
+    examples: Sequence[Example],
+    *,
+    graded: Sequence[GradedList] = (),
+    held_out: HeldOut | None = None,
+    settings: TrainingSettings | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Trained:
+    """Train and write a sentence-transformers folder, whole or not at all.
+
+    A run that was interrupted leaves its checkpoint beside `out`; the same call goes on from it
+    and ends as it would have.
+
+    Args:
+        base: folder of a dense sentence-transformers model, or of V3.
+        out: folder to write; must not exist, or be empty.
+        examples: what to learn; `settings.seed` shuffles them.
+        graded: lists to learn the order of, for `settings.graded` of the steps.
+        held_out: asked at the start and `settings.evaluations` times; the best state is kept.
+        settings: see there.
+        on_progress: told of each step.
+
+    Raises:
+        InputError: too few examples, or `out` is in use.
+        EncoderError: the base is not a sentence-transformers folder.
+        MissingExtra: the packages of the extra `train` are not installed.
+
+    """
+    _check_installed()
+    chosen = settings or TrainingSettings()
+    if len(examples) < 2:
+        raise InputError(f"{len(examples)} examples: a contrast needs at least 2")
+    out = free_folder(out)
+    scratch = out.with_name(f".{out.name}.training")
+    _prepare(scratch, _digest(base, examples, graded, chosen))
+    from .run import run_trainer
+
+    model = _load(base)
+    limit = model.max_seq_length
+    model.max_seq_length = min(chosen.max_tokens, limit or chosen.max_tokens)
+    trained = run_trainer(model, examples, graded, held_out, chosen, scratch, on_progress)
+    model.max_seq_length = limit
+    with whole_folder(out) as unfinished:
+        model.save_pretrained(str(unfinished), create_model_card=False)
+        report = {"base": base.name, "settings": chosen.to_json(), **trained.to_json()}
+        (unfinished / REPORT).write_text(json.dumps(report, indent=2), encoding="utf-8")
+    shutil.rmtree(scratch, ignore_errors=True)
+    return trained
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
+    for package in ("accelerate", "datasets"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "train", "Training an encoder")
+
+
+def _digest(
+    base: Path,
+    examples: Sequence[Example],
+    graded: Sequence[GradedList],
+    settings: TrainingSettings,
+) -> str:
+    """Digest what decides a run, so that a checkpoint of another one is not gone on with."""
+    digest = blake2b(json.dumps([str(base.resolve()), settings.to_json()]).encode(), digest_size=8)
+    for example in examples:
+        digest.update(json.dumps(example.to_json()).encode())
+    for one in graded:
+        digest.update(json.dumps([one.query, one.texts, one.grades]).encode())
+    return digest.hexdigest()
+
+
+def _prepare(scratch: Path, digest: str) -> None:
+    """Make the folder for checkpoints; throw away those of a run with other settings."""
+    marker = scratch / "run"
+    if scratch.exists() and (not marker.is_file() or marker.read_text() != digest):
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True, exist_ok=True)
+    marker.write_text(digest)
+
+
+def _load(base: Path) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    if is_v3_folder(base):
+        from .. import v3  # noqa: F401 - makes the model known to transformers
+
+    logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(str(base), local_files_only=True)
+    except Exception as error:  # transformers raises whatever the broken file provokes
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise EncoderError(f"{base}: not a model that can be trained: {first}") from error
