@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from dsv3.cli.app import app
+from dsv3.errors import InputError
+from typer.testing import CliRunner, Result
+
+TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    path = tmp_path / "examples.jsonl"
+    lesson = '{{"query": "lamp {0}", "positive": "red desk lamp {0}"}}\n'
+    path.write_text("".join(lesson.format(number) for number in range(12)))
+    return path
+
+
+def fit(examples: Path, out: Path, *options: str) -> Result:
+    arguments = ["model", "fit", str(examples), "--base", str(TINY), "--out", str(out)]
+    return CliRunner().invoke(app, [*arguments, *options], catch_exceptions=False)
+
+
+def test_fit_writes_a_folder_and_tells_each_step(examples: Path, tmp_path: Path) -> None:
+    done = fit(examples, tmp_path / "out", "--batch", "4", "--most-passes", "2")
+    assert done.exit_code == 0
+    assert "3 steps over 12 examples by 1 processes" in done.stdout
+    assert "layer 2, document gate: an expert has" in done.stdout
+    assert done.stderr.startswith("step 1: loss ")
+    assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_fit_prints_one_object(examples: Path, tmp_path: Path) -> None:
+    done = fit(examples, tmp_path / "out", "--batch", "6", "--json")
+    found = json.loads(done.stdout)
+    assert [step["number"] for step in found["steps"]] == [1, 2]
+    assert found["choices"] == [[1, 1]]
+    assert done.stderr == ""
+
+
+def test_only_the_first_process_says_what_is_wrong(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="cannot be divided evenly among 2"):
+        fit(examples, tmp_path / "out", "--batch", "5")
+    monkeypatch.setenv("RANK", "1")
+    silent = fit(examples, tmp_path / "out", "--batch", "5")
+    assert silent.exit_code == 2
+    assert silent.output == ""
