@@ -18,7 +18,7 @@ COMMAND = 'dsv3 search "warm jacket for hiking" -k 6 --where "price < 200" --fac
 
 def main() -> None:
     """Write docs/search.svg."""
-    console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=98, file=io.StringIO(), force_terminal=True)
     console.print(f"[bold]$[/bold] {COMMAND}", highlight=False)
     with ECommRetriever.open(sys.argv[1]) as shop:
         shop.retrieve("warm up")
