@@ -72,6 +72,7 @@ class Shape:
         shared: parameters outside the experts.
         divided: parameters of experts.
         unit_shared, unit_divided: the same, of the largest layer, which is gathered as one.
+        tables: parameters outside the layers, which stay gathered from forward to backward.
         layers, sparse_layers: how many.
         width: hidden size.
         active_width: of the feed-forward that a token passes in one layer, at most.
@@ -84,6 +85,7 @@ class Shape:
     divided: int
     unit_shared: int
     unit_divided: int
+    tables: int
     layers: int
     sparse_layers: int
     width: int
@@ -148,6 +150,7 @@ def shape_of(config: V3Config, work: Work) -> Shape:
         divided=divided,
         unit_shared=_size(largest) - _experts(largest),
         unit_divided=_experts(largest),
+        tables=_size(model) - sum(_size(block) for block in blocks),
         layers=len(blocks),
         sparse_layers=len(config.sparse_layers),
         width=config.hidden_size,
@@ -172,7 +175,8 @@ def plan(
         expert_parallel=expert_parallel,
         state=sum(STATE_BYTES.values()) * whole,
         # The layer in use and the one fetched ahead; the first's gradient, and as it is sent.
-        gathered=unit * (2 * _ARITHMETIC + _ARITHMETIC + STATE_BYTES["gradients"]),
+        gathered=unit * (2 * _ARITHMETIC + _ARITHMETIC + STATE_BYTES["gradients"])
+        + shape.tables * (_ARITHMETIC + _ARITHMETIC + STATE_BYTES["gradients"]),
         activations=_activations(shape, work),
         sent_weights=weights,
         sent_gradients=gradients,

@@ -1,0 +1,199 @@
+"""Does training on two processes learn what one does, and at what cost?
+
+    python benchmarks/distributed.py CATALOGUE_FOLDER [--keep FOLDER] [--only none,fp8,…]
+
+v3-edge, upcycled from the default encoder, learns to find products by words of their titles. Each
+run is `dsv3 model fit` under torchrun with one thread a process: two processes with gradients as
+they are, and as FP16, bfloat16 and FP8; two with experts divided; two of which one is killed on
+the way; one process alone. Prints tables; what each run wrote stays in the folder to keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dsv3.encoder.training.examples import Example, write_examples
+from dsv3.encoder.v3.folder import is_v3_folder
+from dsv3.encoder.v3.upcycle import upcycle_base
+
+RUNS: dict[str, list[str]] = {
+    "none": [],
+    "fp16": ["--compression", "fp16"],
+    "bf16": ["--compression", "bf16"],
+    "fp8": ["--compression", "fp8"],
+    "experts divided": ["--expert-parallel", "2"],
+    "killed": ["--checkpoint-seconds", "2"],
+    "alone": [],
+}
+SETTINGS = (
+    "--batch 32 --max-tokens 24 --learning-rate 1e-4 --no-reshard --checkpoint-seconds 900".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Know the files of the runs."""
+
+    folder: Path
+    steps: int
+
+    @property
+    def base(self) -> Path:
+        """Return the folder of the model that is trained."""
+        return self.folder / "base"
+
+    @property
+    def examples(self) -> Path:
+        """Return the file of lessons."""
+        return self.folder / "examples.jsonl"
+
+    def out(self, name: str) -> Path:
+        """Return the folder that a run writes."""
+        return self.folder / name.replace(" ", "-")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--only", default=",".join(RUNS))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Workplace(options.keep or Path(temporary), options.steps)
+        prepare(place, options.catalogue)
+        for name in options.only.split(","):
+            if not place.out(name).exists():
+                train(place, name)
+        show({name: report(place, name) for name in RUNS if place.out(name).exists()})
+
+
+def prepare(place: Workplace, catalogue: Path) -> None:
+    """Make the base and the examples, unless they are there."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    if not is_v3_folder(place.base):
+        upcycle_base("default", place.base, preset_name="v3-edge")
+    if not place.examples.exists():
+        write_examples(place.examples, examples(catalogue, 32 * place.steps))
+
+
+def examples(catalogue: Path, count: int) -> list[Example]:
+    """Make queries of two or three words of real titles."""
+    draw = random.Random(0)
+    made = []
+    with gzip.open(catalogue / "products.jsonl.gz", "rt") as stream:
+        for line in stream:
+            title = str(json.loads(line).get("title", ""))
+            words = title.split()
+            if len(words) >= 4:
+                chosen = sorted(draw.sample(range(len(words)), draw.choice((2, 3))))
+                made.append(Example(" ".join(words[n] for n in chosen), title))
+    return draw.sample(made, count)
+
+
+def train(place: Workplace, name: str) -> None:
+    """Run one training to its end; of "killed", kill a process once a checkpoint is there."""
+    processes = 1 if name == "alone" else 2
+    restarts = 1 if name == "killed" else 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
+    command += ["-m", "dsv3", "model", "fit", str(place.examples), "--base", str(place.base)]
+    command += ["--out", str(place.out(name)), *SETTINGS, *RUNS[name]]
+    begin = time.monotonic()
+    log = place.folder / f"{place.out(name).name}.log"
+    with (
+        log.open("w") as stream,
+        subprocess.Popen(
+            command, stdout=stream, stderr=stream, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        ) as running,
+    ):
+        if name == "killed":
+            kill_one(running, place, log)
+    assert running.returncode == 0, log.read_text()
+    print(f"{name}: {time.monotonic() - begin:.0f} s in all", flush=True)
+
+
+def kill_one(running: subprocess.Popen[bytes], place: Workplace, log: Path) -> None:
+    """Wait for half of the steps and a checkpoint, then kill the second process."""
+    pointer = place.folder / "killed.checkpoints" / "CURRENT"
+    while not (pointer.exists() and f"step {place.steps // 2}:" in log.read_text()):
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.05)
+    workers = psutil.Process(running.pid).children()
+    victim = max(workers, key=lambda process: process.pid)
+    os.kill(victim.pid, signal.SIGKILL)
+
+
+def report(place: Workplace, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((place.out(name) / "training.json").read_text())
+    return found
+
+
+def show(reports: dict[str, dict[str, Any]]) -> None:
+    show_curves(reports)
+    show_costs(reports)
+    if {"none", "killed"} <= reports.keys():
+        whole, killed = (
+            [step["loss"] for step in reports[name]["steps"]] for name in ("none", "killed")
+        )
+        apart = max(abs(one - other) for one, other in zip(whole, killed, strict=True))
+        print(
+            f"killed: went on from step {reports['killed']['resumed']}; "
+            f"largest difference of a loss to the whole run: {apart}"
+        )
+
+
+def show_curves(reports: dict[str, dict[str, Any]]) -> None:
+    """Print the losses, three steps a line."""
+    print("| steps |" + "".join(f" {name} |" for name in reports))
+    print("|---|" + "---:|" * len(reports))
+    count = min(len(one["steps"]) for one in reports.values())
+    for first in range(0, count, 3):
+        steps = [one["steps"][first : first + 3] for one in reports.values()]
+        means = [statistics.mean(step["loss"] for step in part) for part in steps]
+        line = "".join(f" {mean:.4f} |" for mean in means)
+        print(f"| {first + 1} to {min(first + 3, count)} |{line}")
+
+
+def show_costs(reports: dict[str, dict[str, Any]]) -> None:
+    """Print bytes and speed, the first two steps left out."""
+    print(
+        "| run | gradients | weights | tokens to experts | seconds a step | tokens/s | to alone |"
+    )
+    print("|---|" + "---:|" * 6)
+    speeds = {name: speed(one) for name, one in reports.items()}
+    for name, one in reports.items():
+        steps = one["steps"][2:]
+        sent = [
+            statistics.mean(step[kind] for step in steps) / 1e6
+            for kind in ("gathered", "reduced", "dispatched")
+        ]
+        seconds = statistics.median(step["seconds"] for step in steps)
+        ratio = f"{speeds[name] / speeds['alone']:.2f}" if "alone" in speeds else ""
+        print(
+            f"| {name} | {sent[1]:.1f} MB | {sent[0]:.1f} MB | {sent[2]:.1f} MB | {seconds:.2f} | "
+            f"{speeds[name]:.0f} | {ratio} |"
+        )
+
+
+def speed(found: dict[str, Any]) -> float:
+    """Return the tokens a second of a median step."""
+    return statistics.median(step["tokens"] / step["seconds"] for step in found["steps"][2:])
+
+
+if __name__ == "__main__":
+    main()
