@@ -61,6 +61,7 @@ def measure_models(
     shop: str | Path,
     qrels: Qrels,
     *,
+    products: int | None = None,
     workers: int | None = None,
     seed: int = 0,
     tell: Callable[[str], None] = lambda stage: None,
@@ -73,6 +74,7 @@ def measure_models(
         models: what the table calls a model -> its encoder's name.
         shop: whose products are ranked, as its template puts them.
         qrels: the judgments.
+        products: rank among those judged and evenly drawn others, so many in all; None for all.
         workers: processes that encode the catalogue; one a core when None.
         seed: of resampling.
         tell: called with what is done next.
@@ -86,7 +88,8 @@ def measure_models(
     template = Template(source.settings.template)
     with source.open_catalog() as catalog:
         found = {product.product_id: template.fill(product) for product in catalog.products()}
-    ids, texts = list(found), list(found.values())
+    ids = _drawn(list(found), qrels, products)
+    texts = [found[product] for product in ids]
     measure = parse_measure(_MEASURE)
     rows: list[ModelRow] = []
     first: Mapping[str, float] | None = None
@@ -101,6 +104,17 @@ def measure_models(
         first = first or values
         rows.append(_row(name, encoder_name, speed, first, values, seed))
     return rows
+
+
+def _drawn(products: Sequence[str], qrels: Qrels, wanted: int | None) -> list[str]:
+    """Return the judged products and, evenly from the others, as many as are wanted."""
+    if wanted is None or wanted >= len(products):
+        return list(products)
+    judged = {product for grades in qrels.grades.values() for product in grades}
+    others = [product for product in products if product not in judged]
+    more = max(wanted - (len(products) - len(others)), 0)
+    drawn = {others[int(place)] for place in np.linspace(0, len(others) - 1, more)}
+    return [product for product in products if product in judged or product in drawn]
 
 
 def _row(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..runtime.batch import Task
-from ..v3 import V3Model
 from ..v3.balance import counting_load, expert_load
 from ..v3.gates import TASKS
 from .importance import energy, importance, joined, most_important
@@ -18,8 +18,8 @@ from .models import as_v3, embed_all, token_batches, v3_of, with_inner
 from .progress import Progress, Silent
 from .refit import input_moments, refitted
 from .samples import Batches, Samples
-from .sensitivity import RATIOS, Curve, choose_ratios
-from .units import Site, cut_experts, cut_units, removed, sites_of, units
+from .sensitivity import RATIOS, Curve, check_ratio, choose_ratios
+from .units import Site, cut_experts, cut_units, removed, units
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -87,76 +87,91 @@ def prune_model(
         EncoderError: the model is of a family that cannot become V3.
 
     """
-    follow = progress or Silent()
-    measured = samples.some(pruning.texts, pruning.seed)
-    whole = as_v3(model)
-    experts = idle_experts(whole, measured, pruning.idle, max_tokens=pruning.max_tokens)
-    if experts:
-        whole = with_inner(whole, cut_experts(v3_of(whole), experts))
-    cutter = _Cutter(whole, measured, pruning, follow)
-    probe = _Probe(as_v3(model), samples.some(pruning.curve_texts, pruning.seed + 1), pruning)
-    curves = _measure_curves(cutter, probe, follow)
-    ratios = choose_ratios(v3_of(whole).config, curves, pruning.ratio)
-    made = cutter.cut(ratios)
-    return Pruned(made, curves, ratios, experts, 1 - probe.loss(made))
+    check_ratio(pruning.ratio)
+    return Pruner(model, samples, pruning, progress=progress).prune(pruning.ratio)
 
 
-def prune_uniformly(
-    model: SentenceTransformer,
-    samples: Samples,
-    pruning: Pruning,
-    ratios: Sequence[float],
-    *,
-    progress: Progress | None = None,
-) -> list[SentenceTransformer]:
-    """Prune all parts alike, by each of several ratios: what chosen ratios are compared with."""
-    whole = as_v3(model)
-    measured = samples.some(pruning.texts, pruning.seed)
-    cutter = _Cutter(whole, measured, pruning, progress or Silent())
-    return [cutter.cut(dict.fromkeys(sites_of(v3_of(whole)), ratio)) for ratio in ratios]
+class Pruner:
+    """Measure a model once, then prune it by any ratios.
 
+    Attributes:
+        model: as V3, without its idle experts.
+        experts: for each layer that had idle experts, those that stayed.
+        curves: the loss of each site by ratio, measured when first asked for.
 
-class _Cutter:
-    """Cut one model at any ratios, by importance measured once."""
+    """
 
     def __init__(
-        self, model: SentenceTransformer, samples: Samples, pruning: Pruning, progress: Progress
+        self,
+        model: SentenceTransformer,
+        samples: Samples,
+        pruning: Pruning,
+        *,
+        progress: Progress | None = None,
     ) -> None:
-        self.model = model
-        self.v3: V3Model = v3_of(model)
-        self.sites = sites_of(self.v3)
-        tokens = pruning.max_tokens
-        self.moments = input_moments(model, samples, max_tokens=tokens, progress=progress)
-        slopes = importance(model, samples, max_tokens=tokens, seed=pruning.seed, progress=progress)
-        state = self.v3.state_dict()
-        self.scores = {
-            site: joined(slopes[site], energy(state, self.v3.config, site, self.moments[site]))
-            for site in self.sites
-        }
-        self.refit = pruning.refit
+        self._pruning, self._progress = pruning, progress or Silent()
+        tokens, whole = pruning.max_tokens, as_v3(model)
+        measured = samples.some(pruning.texts, pruning.seed)
+        self._probe = _Probe(whole, samples.some(pruning.curve_texts, pruning.seed + 1), tokens)
+        self.experts = idle_experts(whole, measured, pruning.idle, max_tokens=tokens)
+        if self.experts:
+            whole = with_inner(whole, cut_experts(v3_of(whole), self.experts))
+        self.model, self._v3 = whole, v3_of(whole)
+        self._moments = input_moments(whole, measured, max_tokens=tokens, progress=self._progress)
+        slopes = importance(
+            whole, measured, max_tokens=tokens, seed=pruning.seed, progress=self._progress
+        )
+        self._scores = {site: joined(slopes[site], self._energy(site)) for site in slopes}
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """Measure what pruning one site alone costs."""
+        self._progress.start("curves", len(self._scores) * len(RATIOS))
+        curves = []
+        for site in self._scores:
+            losses = []
+            for ratio in RATIOS:
+                losses.append(self._probe.loss(self.cut({site: ratio})))
+                self._progress.advance()
+            curves.append(Curve(site, RATIOS, losses))
+        self._progress.finish()
+        return curves
+
+    def prune(self, ratio: float) -> Pruned:
+        """Prune `ratio` of all that can be pruned, each site as its curve allows."""
+        ratios = choose_ratios(self._v3.config, self.curves, ratio)
+        made = self.cut(ratios)
+        return Pruned(made, self.curves, ratios, self.experts, 1 - self._probe.loss(made))
+
+    def prune_alike(self, ratio: float) -> Pruned:
+        """Prune every site by the same ratio: what chosen ratios are compared with."""
+        ratios = dict.fromkeys(self._scores, ratio)
+        made = self.cut(ratios)
+        return Pruned(made, [], ratios, self.experts, 1 - self._probe.loss(made))
 
     def cut(self, ratios: Mapping[Site, float]) -> SentenceTransformer:
-        """Return the model without the least important units of each site."""
-        config = self.v3.config
-        state = self.v3.state_dict()
+        """Return the model without the least important units of the sites named."""
+        config, state = self._v3.config, self._v3.state_dict()
         kept: dict[Site, Tensor] = {}
         outputs: dict[str, Tensor] = {}
         for site, ratio in ratios.items():
-            gone = removed(config, site, ratio)
-            if not gone:
+            if not (gone := removed(config, site, ratio)):
                 continue
-            kept[site] = most_important(self.scores[site], units(config, site) - gone)
-            if self.refit:
-                outputs |= refitted(state, config, site, kept[site], self.moments[site])
-        return with_inner(self.model, cut_units(self.v3, kept, outputs))
+            kept[site] = most_important(self._scores[site], units(config, site) - gone)
+            if self._pruning.refit:
+                outputs |= refitted(state, config, site, kept[site], self._moments[site])
+        return with_inner(self.model, cut_units(self._v3, kept, outputs))
+
+    def _energy(self, site: Site) -> Tensor:
+        return energy(self._v3.state_dict(), self._v3.config, site, self._moments[site])
 
 
 class _Probe:
     """Measure how far a model's vectors are from the unpruned ones."""
 
-    def __init__(self, model: SentenceTransformer, samples: Samples, pruning: Pruning) -> None:
+    def __init__(self, model: SentenceTransformer, samples: Samples, max_tokens: int) -> None:
         self._batches: dict[Task, Batches] = {
-            task: token_batches(model, samples.of(task), task, pruning.max_tokens) for task in TASKS
+            task: token_batches(model, samples.of(task), task, max_tokens) for task in TASKS
         }
         self._target = {task: embed_all(model, self._batches[task], task) for task in TASKS}
 
@@ -167,19 +182,6 @@ class _Probe:
             for task in TASKS
         ]
         return 1 - float(torch.cat(cosines).mean())
-
-
-def _measure_curves(cutter: _Cutter, probe: _Probe, progress: Progress) -> list[Curve]:
-    progress.start("curves", len(cutter.sites) * len(RATIOS))
-    curves = []
-    for site in cutter.sites:
-        losses = []
-        for ratio in RATIOS:
-            losses.append(probe.loss(cutter.cut({site: ratio})))
-            progress.advance()
-        curves.append(Curve(site, RATIOS, losses))
-    progress.finish()
-    return curves
 
 
 def idle_experts(

@@ -52,8 +52,7 @@ def choose_ratios(config: V3Config, curves: Sequence[Curve], overall: float) -> 
         InputError: `overall` lies outside 0.2 to 0.5.
 
     """
-    if not LEAST <= overall <= MOST:
-        raise InputError(f"a ratio of {overall:g} cannot be met: each layer's is {LEAST} to {MOST}")
+    check_ratio(overall)
     weights = {c.site: unit_weights(config, c.site) * units(config, c.site) for c in curves}
     wanted = overall * sum(weights.values())
     chosen = dict.fromkeys(weights, LEAST)
@@ -66,6 +65,12 @@ def choose_ratios(config: V3Config, curves: Sequence[Curve], overall: float) -> 
         if chosen[site] < MOST:
             heapq.heappush(waiting, (_price(curves[n], chosen[site], weights), n))
     return chosen
+
+
+def check_ratio(overall: float) -> None:
+    """Refuse what no ratios between 0.2 and 0.5 add up to."""
+    if not LEAST <= overall <= MOST:
+        raise InputError(f"a ratio of {overall:g} cannot be met: each layer's is {LEAST} to {MOST}")
 
 
 def _price(curve: Curve, ratio: float, weights: Mapping[Site, int]) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from dsv3.encoder.compression.models import as_v3, embed_all, inner, token_batches, v3_of
 from dsv3.encoder.compression.progress import Silent
-from dsv3.encoder.compression.prune import Pruning, prune_model, prune_uniformly
+from dsv3.encoder.compression.prune import Pruner, Pruning, prune_model
 from dsv3.encoder.compression.refit import input_moments, refitted
 from dsv3.encoder.compression.samples import Samples
 from dsv3.encoder.compression.sensitivity import RATIOS, Curve, choose_ratios, pruned_weights
@@ -38,7 +38,7 @@ def _all_units(config: V3Config, site: Site) -> Tensor:
 
 
 def test_pruning_nothing_changes_nothing(model: SentenceTransformer, samples: Samples) -> None:
-    (same,) = prune_uniformly(model, samples, SMALL, [0.0])
+    same = Pruner(model, samples, SMALL).prune_alike(0.0).model
     few = samples.some(20, 5)
     torch.testing.assert_close(_vectors(same, few), _vectors(model, few), atol=1e-5, rtol=1e-4)
 
@@ -86,7 +86,7 @@ def test_refitting_keeps_the_vectors_nearer(bert: object, samples: Samples) -> N
     losses = []
     for refit in (True, False):
         pruning = Pruning(texts=150, max_tokens=24, refit=refit)
-        (cut,) = prune_uniformly(model, samples, pruning, [0.5])
+        cut = Pruner(model, samples, pruning).prune_alike(0.5).model
         losses.append(1 - float((_vectors(cut, few) * _vectors(model, few)).sum(-1).mean()))
     assert losses[0] < 0.8 * losses[1]
 
