@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import Dsv3Error
-from . import catalogue, indexing, model, searching, serving
+from . import catalogue, indexing, model, searching, serving, training
 from . import eval as evaluating
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("search")(searching.search)
 app.command("serve")(serving.serve)
 app.command("info")(catalogue.info)
 app.command("delete")(catalogue.delete)
+app.command("train")(training.train)
 app.add_typer(evaluating.app, name="eval")
 app.add_typer(model.app, name="model")
 

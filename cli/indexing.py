@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,10 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+# The share of nDCG@10 that a gated change may cost in each lane: none.
+MOST_LOSS = 0.0
 
 
 class Unit(StrEnum):
@@ -90,6 +95,19 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
     ] = False,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate",
+            help="Change encoder, index, dimensions or template only if judged search stays as good.",
+        ),
+    ] = False,
+    judgments: Annotated[
+        Path | None,
+        typer.Option(
+            "--judgments", "-j", help="For --gate; a trained encoder brings some of its own."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one summary object.")] = False,
 ) -> None:
     """Read products into a shop and make it searchable; run it again to take in changes."""
@@ -110,17 +128,19 @@ def index(
 
             screen.print(fields_table(source, recognised))
 
+    changes = {
+        "encoder": encoder,
+        "template": template,
+        "index": kind,
+        "dim": dim,
+        "language": language,
+    }
+    judged = _gated(changes, encoder, judgments) if gate else {}
     with shown_progress(quiet=json) as progress:
         done = index_shop(
             into,
             reading,
-            changes={
-                "encoder": encoder,
-                "template": template,
-                "index": kind,
-                "dim": dim,
-                "language": language,
-            },
+            changes={name: value for name, value in changes.items() if name not in judged},
             catalog_url=catalog,
             workers=workers,
             device=device.value,
@@ -136,6 +156,36 @@ def index(
         from .render import index_summary
 
         index_summary(console(), summary(done, into))
+    if gate:
+        from .eval_change import judge
+
+        judge(
+            into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
+            workers=workers, json=json,
+        )  # fmt: skip
+
+
+def _gated(
+    changes: Mapping[str, Any], encoder: str | None, judgments: Path | None
+) -> dict[str, Any]:
+    """Return the changes that are judged before they are made."""
+    judged = {
+        name: value for name, value in changes.items() if value is not None and name != "language"
+    }
+    if not judged:
+        raise InputError("--gate judges a change: give --encoder, --index, --dim or --template")
+    _judgments(encoder, judgments)
+    return judged
+
+
+def _judgments(encoder: str | None, given: Path | None) -> Path:
+    """Return the judgments given, else those that `dsv3 train` left in the encoder's folder."""
+    if given is not None:
+        return given
+    own = Path(encoder or "") / "held_out.csv"
+    if encoder is None or not own.is_file():
+        raise InputError("--gate needs --judgments, or an encoder made by dsv3 train")
+    return own
 
 
 def _pairs(given: list[str]) -> dict[str, str]:

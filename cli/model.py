@@ -92,7 +92,7 @@ def info(
     screen = console()
     screen.print(_counts(found))
     if "load" in found:
-        screen.print(_loads(found["load"]))
+        screen.print(loads_table(found["load"]))
     for line in found["algebra"]:
         screen.print(line, style="dim")
 
@@ -152,7 +152,7 @@ def _title(found: dict[str, Any]) -> str:
     )
 
 
-def _loads(loads: list[dict[str, Any]]) -> Table:
+def loads_table(loads: list[dict[str, Any]]) -> Table:
     """Return each gate's load as a table, a column an expert."""
     from rich.table import Table
 

@@ -12,7 +12,7 @@ from .default import default_folder
 from .devices import Device, choose_device
 from .folders import find_folder
 from .hashing import HashingEncoder
-from .names import EncoderName
+from .names import EncoderName, Precision
 
 RUNTIMES = ("auto", "compiled", "torch")
 
@@ -103,16 +103,27 @@ def _load_folder(folder: Path, request: _Request, *, verify: bool = True) -> Enc
     if is_compiled(folder):
         return _load_compiled(folder, request)
     if request.runtime != "torch" and request.device == "cpu":
-        from .runtime.store import compiled_folder
-
         try:
-            made = compiled_folder(folder, request.name.precision or "bf16", verify=verify)
+            made = _compile(folder, request.name.precision, verify=verify)
         except Unsupported:
             if request.runtime == "compiled":
                 raise
         else:
             return _load_compiled(made, request)
     return _load_torch(folder, request)
+
+
+def _compile(folder: Path, precision: Precision | None, *, verify: bool) -> Path:
+    """Compile to the precision asked for; else to bf16, and to fp32 where that is too coarse."""
+    from .runtime.architecture import Inexact
+    from .runtime.store import compiled_folder
+
+    if precision is not None:
+        return compiled_folder(folder, precision, verify=verify)
+    try:
+        return compiled_folder(folder, "bf16", verify=verify)
+    except Inexact:
+        return compiled_folder(folder, "fp32", verify=verify)
 
 
 def _load_compiled(folder: Path, request: _Request) -> Encoder:

@@ -25,6 +25,10 @@ class Unsupported(EncoderError):  # noqa: N818 - reads as the condition it names
     """Report a model that cannot be compiled; it still runs with the runtime torch."""
 
 
+class Inexact(EncoderError):  # noqa: N818 - reads as the condition it names
+    """Report a compiled encoder whose vectors are not near enough to the original's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Experts:
     """Say which layers of a V3 model have experts, and how many each token visits."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import EncoderError, InputError
+from ...errors import InputError
 from ..base import FloatArray
 from ..folders import fingerprint_folder
 from ..names import PRECISIONS, Precision
-from .architecture import Architecture, Unsupported, read_architecture
+from .architecture import Architecture, Inexact, Unsupported, read_architecture
 from .manifest import (
     GRAPH,
     GRAPH_WEIGHTS,
@@ -52,7 +52,7 @@ def export_folder(
 
     Raises:
         Unsupported: the model is of a kind that cannot be compiled.
-        EncoderError: the compiled encoder's vectors are not the original's.
+        Inexact: the compiled encoder's vectors are not the original's.
         InputError: an unknown precision, or `out` holds something else.
 
     """
@@ -135,7 +135,7 @@ def _describe(
     cosines = _cosines(folder, made, samples)
     found = float(cosines.min())
     if found < _LEAST_COSINE[precision]:
-        raise EncoderError(
+        raise Inexact(
             f"{folder}: compiled to {precision}, the vectors differ from the original's (cosine "
             f"{found:.5f}, at least {_LEAST_COSINE[precision]} is required); "
             "use another precision or the runtime torch"

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import EncoderError
 from ..folders import cache_folder
 from ..names import Precision
-from .architecture import Unsupported, read_architecture
+from .architecture import Inexact, Unsupported, read_architecture
 from .export import export_folder, source_fingerprint
 from .manifest import FORMAT, is_compiled
 
@@ -18,16 +18,23 @@ def compiled_folder(folder: Path, precision: Precision, *, verify: bool = True) 
 
     Raises:
         Unsupported: the model cannot be compiled, or OpenVINO is not installed.
-        EncoderError: the cache folder cannot be written, or the compiled vectors are wrong.
+        Inexact: the compiled vectors are not near enough to the model's.
+        EncoderError: the cache folder cannot be written.
 
     """
     if find_spec("openvino") is None:
         raise Unsupported("compiling an encoder needs the package openvino; pip install openvino")
     source = source_fingerprint(folder, read_architecture(folder))
     out = cache_folder() / "compiled" / f"{source[:32]}-{precision}-{FORMAT}"
+    inexact = out.with_name(f"{out.name}.inexact")
+    if inexact.is_file():
+        raise Inexact(inexact.read_text(encoding="utf-8"))
     if not is_compiled(out):
         try:
             export_folder(folder, out, precision=precision, verify=verify)
+        except Inexact as error:
+            inexact.write_text(str(error), encoding="utf-8")  # found once, so not tried again
+            raise
         except OSError as error:
             raise EncoderError(
                 f"{out} cannot be written ({error.strerror}); set DSV3_CACHE to a folder that can, "

@@ -18,9 +18,12 @@ from sentence_transformers import (
 )
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from sentence_transformers.sentence_transformer.losses import DistillKLDivLoss, MatryoshkaLoss
+from sentence_transformers.sentence_transformer.model_card import (
+    SentenceTransformerModelCardCallback,
+)
 from sentence_transformers.util import pairwise_cos_sim
 from torch import Tensor, nn
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from ..v3.balance import expert_load, gates_of, scale_balance_loss
 from ..v3.balance_callback import BalanceCallback
@@ -60,6 +63,8 @@ def run_trainer(
     data, losses = _lessons(model, examples, graded, settings)
     steps = _count_steps(data, settings)
     bf16 = computes_bf16() if settings.bf16 is None else settings.bf16
+    if settings.gradient_checkpointing:
+        model[0].auto_model.gradient_checkpointing_enable()
     if settings.freeze_embeddings:
         model[0].auto_model.get_input_embeddings().requires_grad_(False)
     log = _Log(on_progress, steps)
@@ -69,6 +74,7 @@ def run_trainer(
         evaluator = _Evaluator(held_out, log)
         log.held_out.append((0, held_out.ndcg(model)))
         callbacks.append(EarlyStoppingCallback(settings.patience))
+    model.model_card_data.generate_widget_examples = False  # a card is not written
     passes = math.ceil(settings.batch_size / settings.mini_batch_size)
     scale_balance_loss(model, 1 / passes)
     trainer = SentenceTransformerTrainer(
@@ -81,6 +87,8 @@ def run_trainer(
         evaluator=evaluator,
         callbacks=callbacks,
     )
+    for unwanted in (PrinterCallback, SentenceTransformerModelCardCallback):
+        trainer.remove_callback(unwanted)
     begin = time.monotonic()
     trainer.train(resume_from_checkpoint=_has_checkpoint(scratch))
     seconds = time.monotonic() - begin
@@ -157,7 +165,6 @@ def _arguments(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         bf16=bf16,
-        gradient_checkpointing=settings.gradient_checkpointing,
         batch_sampler="no_duplicates",
         multi_dataset_batch_sampler="proportional",
         router_mapping=_tasks(settings) if gates else {},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..clicks.fitted import fit_model
 from ..clicks.log import ClickLog
+from ..clicks.store import fit_model
 from ..clicks.weights import relevance_weights
 from ..qrels import Qrels
 

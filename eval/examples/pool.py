@@ -62,6 +62,12 @@ class Pool:
         held: IntArray = places[self.rows[places] == rows]
         return held
 
+    def encoded_by(
+        self, encoder: Encoder, cache: EmbeddingCache, on_progress: Callable[[int], None]
+    ) -> FloatArray:
+        """Return the products' (n, dim) vectors by another encoder, by way of a cache."""
+        return _vectors(encoder, self.texts, cache, on_progress)
+
     @cached_property
     def centred(self) -> FloatArray:
         """Return the vectors less their mean, of unit length: what tells products apart."""
@@ -77,8 +83,7 @@ def read_pool(
     *,
     limit: int = MOST_PRODUCTS,
     seed: int = 0,
-    encoder: Encoder | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] = lambda seen: None,
 ) -> Pool:
     """Read a shop's products with their vectors; vectors that the cache lacks are computed.
 
@@ -87,24 +92,27 @@ def read_pool(
         cache: the shop's embeddings.
         limit: products taken; a larger catalogue is sampled.
         seed: of the sample.
-        encoder: whose vectors; the shop's own when None.
         on_progress: called with the number of texts seen so far.
 
     """
-    chosen = encoder or shop.encoder
     sample = _sample(shop, limit, seed)
     products = [product for _, product in sample]
     template = Template(shop.settings.template)
     texts = [template.fill(product) for product in products]
-
-    def tell(seen: int) -> None:
-        if on_progress is not None:
-            on_progress(seen)
-
-    fill_cache(chosen, texts, cache, on_progress=lambda stats: tell(stats.seen))
-    vectors, _, _ = cache.get_many(chosen.fingerprint, [text_key(text) for text in texts])
+    vectors = _vectors(shop.encoder, texts, cache, on_progress)
     rows = np.array([row for row, _ in sample], dtype=np.int64)
     return Pool(rows, products, texts, vectors, Analysis(shop.settings.language))
+
+
+def _vectors(
+    encoder: Encoder,
+    texts: Sequence[str],
+    cache: EmbeddingCache,
+    on_progress: Callable[[int], None],
+) -> FloatArray:
+    fill_cache(encoder, texts, cache, on_progress=lambda stats: on_progress(stats.seen))
+    vectors, _, _ = cache.get_many(encoder.fingerprint, [text_key(text) for text in texts])
+    return vectors
 
 
 def _sample(shop: ECommRetriever, limit: int, seed: int) -> list[tuple[int, Product]]:

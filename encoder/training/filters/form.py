@@ -24,6 +24,7 @@ _TELLING_WORDS = 12
 _SURE = 0.99
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_SAYING = re.compile(r"\w{2,}|[^\x00-\u02ff\W]")  # or one character of a script without words
 # The mark of a lost character, and control characters other than tab and line ends.
 _BROKEN = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -49,6 +50,8 @@ class FormCheck:
     def _length(self, example: Example) -> str | None:
         if not example.query.strip():
             return "empty query"
+        if not _SAYING.search(example.query):
+            return "query of single letters"
         if len(example.query.split()) > LONGEST_QUERY:
             return f"query of over {LONGEST_QUERY} words"
         if len(example.positive.split()) < SHORTEST_TEXT:

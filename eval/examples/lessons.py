@@ -1,0 +1,187 @@
+"""All lessons that a shop can give, split from the queries that will examine the pupil."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...encoder.training.examples import Example
+from ...encoder.training.filters.pipeline import FilterReport, filter_examples
+from ...encoder.training.graded import GradedList
+from ...encoder.training.held_out import HeldOut
+from ..qrels import Qrels
+from .augment import Augmentation, augment
+from .catalogue import CatalogueQueries, CatalogueQuery
+from .coverage import Coverage, measure_coverage
+from .judged import graded_lists, judged_examples
+from .negatives import NearMisses
+from .pool import Pool
+from .types import ProductTypes
+from .vocabulary import read_vocabulary
+
+if TYPE_CHECKING:
+    from ...indexer.progress import Progress
+    from ...retriever.retriever import ECommRetriever
+
+# Of the types, and of judged queries, this share is kept back to examine the trained model.
+HELD_OUT = 0.2
+# Examples kept back to tell, while training, when to stop.
+_WATCHED = 300
+_MOST_TEST_QUERIES = 500
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Say what to learn from.
+
+    Attributes:
+        catalogue: how many queries to make from the catalogue.
+        judgments: graded judgments to learn from.
+        clicks: judgments read off a click log.
+        test: judgments to examine by, which are not learned from; where None, a part of the
+            judgments is kept back, or queries for types that training never names.
+        augmentation: how queries are rewritten.
+        negatives: mined negatives an example.
+        language: of the texts, for the first filter stage; None takes any.
+
+    """
+
+    catalogue: int = 20_000
+    judgments: Qrels | None = None
+    clicks: Qrels | None = None
+    test: Qrels | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    negatives: int = 1
+    language: str | None = "en"
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Hold what training takes, and what examines it.
+
+    Attributes:
+        examples: filtered and augmented.
+        graded: judged lists.
+        watched: tells, while training, when to stop.
+        test: queries that no lesson names.
+        filters: what the three stages dropped.
+        coverage: which types the lessons name, and how old the products are.
+        counts: examples by source, and rewritten ones by kind.
+
+    """
+
+    examples: Sequence[Example]
+    graded: Sequence[GradedList]
+    watched: HeldOut
+    test: Qrels
+    filters: FilterReport
+    coverage: Coverage
+    counts: Mapping[str, int]
+
+
+def prepare_lessons(
+    shop: ECommRetriever,
+    pool: Pool,
+    sources: Sources,
+    progress: Progress,
+    *,
+    seed: int = 0,
+) -> Lessons:
+    """Make, mine, rewrite and filter lessons.
+
+    Args:
+        shop: whose search finds the near misses.
+        pool: its products.
+        sources: what to learn from.
+        progress: told of the stages "mine" and "filter".
+        seed: of all that is drawn.
+
+    """
+    types = ProductTypes(pool)
+    drawn = list(CatalogueQueries(pool, types, seed=seed).draw(sources.catalogue))
+    judged, test = _part_judgments(sources, seed)
+    if test is None:
+        drawn, test = _part_queries(drawn, pool, seed)
+    progress.start("mine", len({query.text for query in drawn}))
+    told = 0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        progress.advance(done - told)
+        told = done
+
+    misses = NearMisses(shop, pool, types, per_query=sources.negatives, seed=seed)
+    examples = list(misses.examples(drawn, tell))
+    progress.finish()
+    for qrels, source in ((judged, "judgments"), (sources.clicks, "clicks")):
+        if qrels is not None:
+            examples += judged_examples(
+                qrels, pool, negatives=sources.negatives, seed=seed, source=source
+            )
+    progress.start("filter", len(examples))
+    kept, filters = filter_examples(
+        examples,
+        encoder=shop.encoder,
+        held_out=list(test.queries.values()),
+        language=sources.language,
+    )
+    progress.finish()
+    random.Random(seed).shuffle(kept)  # noqa: S311 - an order, not a secret
+    watched, taught = kept[: min(_WATCHED, len(kept) // 5)], kept[min(_WATCHED, len(kept) // 5) :]
+    watched_queries = {example.query for example in watched}
+    taught = [example for example in taught if example.query not in watched_queries]
+    vocabulary = read_vocabulary(pool.products)
+    taught += augment(taught, vocabulary, sources.augmentation, seed=seed)
+    lists = [
+        one
+        for qrels in (judged, sources.clicks)
+        if qrels is not None
+        for one in graded_lists(qrels, pool)
+    ]
+    return Lessons(
+        examples=taught,
+        graded=lists,
+        watched=HeldOut.of(watched),
+        test=test,
+        filters=filters,
+        coverage=measure_coverage(pool, types, {query.topic for query in drawn}),
+        counts=_counts(taught),
+    )
+
+
+def _part_judgments(sources: Sources, seed: int) -> tuple[Qrels | None, Qrels | None]:
+    """Return the judgments to learn from and those to examine by."""
+    judged = sources.judgments
+    if sources.test is not None or judged is None:
+        return judged, sources.test
+    queries = sorted(judged.grades)
+    random.Random(seed).shuffle(queries)  # noqa: S311 - a split, not a secret
+    bound = max(1, round(HELD_OUT * len(queries)))
+    return judged.select(queries[bound:]), judged.select(queries[:bound])
+
+
+def _part_queries(
+    drawn: Sequence[CatalogueQuery], pool: Pool, seed: int
+) -> tuple[list[CatalogueQuery], Qrels]:
+    """Keep back the queries for some types; their answers, all of one grade, examine."""
+    topics = sorted({query.topic for query in drawn if query.topic})
+    random.Random(seed).shuffle(topics)  # noqa: S311 - a split, not a secret
+    kept_back = set(topics[: round(HELD_OUT * len(topics))])
+    examined = {
+        query.text: query.answers for query in drawn if query.topic and query.topic in kept_back
+    }
+    grades = {
+        text: {pool.products[place].product_id: 1 for place in sorted(answers)}
+        for text, answers in sorted(examined.items())[:_MOST_TEST_QUERIES]
+    }
+    taught = [query for query in drawn if not query.topic or query.topic not in kept_back]
+    return taught, Qrels(grades, source="queries made from the catalogue")
+
+
+def _counts(examples: Sequence[Example]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for example in examples:
+        found[example.source] = found.get(example.source, 0) + 1
+    return dict(sorted(found.items()))
