@@ -24,10 +24,6 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-# The share of nDCG@10 that a gated change may cost in each lane: none.
-MOST_LOSS = 0.0
-
-
 class Unit(StrEnum):
     """Say what a price counts."""
 
@@ -99,7 +95,7 @@ def index(
         bool,
         typer.Option(
             "--gate",
-            help="Change encoder, index, dimensions or template only if judged search stays as good.",
+            help="Change encoder, index, dim or template only if judged search stays as good.",
         ),
     ] = False,
     judgments: Annotated[
@@ -157,6 +153,7 @@ def index(
 
         index_summary(console(), summary(done, into))
     if gate:
+        from ..eval.change import MOST_LOSS
         from .eval_change import judge
 
         judge(
