@@ -171,9 +171,12 @@ class _Ranker:
         if not len(codes):
             return self.encode(self._respelled())
         self.plan["code"] = f"{len(codes)} with exactly this code; what follows is near to that"
-        vector = self.snapshot.vectors.vectors(codes).mean(axis=0, keepdims=True, dtype=np.float32)
+        vectors = self.snapshot.vectors.vectors(codes)
+        vector: FloatArray = vectors.mean(axis=0, keepdims=True, dtype=np.float32)
         cosine = self.snapshot.manifest.encoder["similarity"] == "cosine"
-        return vector / max(float(np.linalg.norm(vector)), 1e-12) if cosine else vector
+        if cosine:
+            vector /= max(float(np.linalg.norm(vector)), 1e-12)
+        return vector
 
     def _respelled(self) -> str:
         """Return the query with misspelt words put right: an encoder makes little of them."""

@@ -181,6 +181,9 @@ class IsTruth:
         return Truth(true, columns.mask(columns.live_rows) & ~true)
 
 
+OfOneField = Compare | OneOf | Like | IsNull | IsTruth
+
+
 def kind_of(value: Value) -> Kind:
     """Return the kind of column that a value is compared with."""
     if isinstance(value, bool):

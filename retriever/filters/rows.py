@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...indexer.columns.base import BoolArray
 from ...indexer.columns.read import Columns
-from .expression import And, Expression, Not, Or
+from .expression import And, Expression, Not, OfOneField, Or
 from .parse import parse_filter
 
 
@@ -32,4 +32,4 @@ def _fields(expression: Expression) -> set[str]:
         return set().union(*map(_fields, expression.parts))
     if isinstance(expression, Not):
         return _fields(expression.inner)
-    return {expression.field}
+    return {expression.field} if isinstance(expression, OfOneField) else set()
