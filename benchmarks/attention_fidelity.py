@@ -3,10 +3,12 @@
     python benchmarks/attention_fidelity.py CATALOGUE_FOLDER --keep FOLDER [--kinds full dynamic]
 
 CATALOGUE_FOLDER holds products.jsonl.gz. A document is a page: every attribute of the products
-that are nearest to each other, in random order, up to 8,190 tokens. Eight areas of the catalogue
+that are nearest to each other, in random order, up to 8,190 tokens. Areas of the catalogue (eight)
 give six pages each, so that a page's rivals are about the same kind of goods. Each product's title,
 which the page does not print, asks for the page the product is on. The encoder is all-MiniLM in
-V3's code, without experts; vectors are the mean over tokens. What is encoded is kept in --keep.
+V3's code, without experts; vectors are the mean over tokens. What is encoded is kept in --keep,
+page by page: a run that was stopped goes on, and kinds can be encoded by several processes
+(--encode-only) before one compares them.
 """
 
 from __future__ import annotations
@@ -104,14 +106,16 @@ def product_vectors(products: list[dict[str, Any]], keep: Path) -> Floats:
     return vectors
 
 
-def make_pages(products: list[dict[str, Any]], vectors: Floats, tokenizer: Any) -> list[Page]:
-    """Deal products to pages: AREAS neighbourhoods of the catalogue, PAGES pages of each."""
+def make_pages(
+    products: list[dict[str, Any]], vectors: Floats, tokenizer: Any, areas: int
+) -> list[Page]:
+    """Deal products to pages: `areas` neighbourhoods of the catalogue, PAGES pages of each."""
     rng = np.random.default_rng(7)
     free = np.ones(len(products), bool)
     pages: list[Page] = []
     for anchor in rng.permutation(len(products)):
         alike = vectors @ vectors[anchor]
-        if len(pages) == AREAS * PAGES or not free[anchor] or np.sort(alike)[-300] < 0.5:
+        if len(pages) == areas * PAGES or not free[anchor] or np.sort(alike)[-300] < 0.5:
             continue  # done, taken, or without enough of its kind
         seed = int(anchor)
         for _ in range(PAGES):
@@ -170,10 +174,11 @@ def page_vector(model: V3Model, kind: str, page: Page) -> Floats:
 
 def page_vectors(model: V3Model, kind: str, pages: list[Page], keep: Path) -> Floats:
     path = keep / f"{kind}.npy"
-    if not path.exists():
-        np.save(path, np.stack([page_vector(model, kind, page) for page in pages]))
-    vectors: Floats = np.load(path)
-    return vectors
+    done = list(np.load(path)) if path.exists() else []
+    for page in pages[len(done) :]:
+        done.append(page_vector(model, kind, page))
+        np.save(path, np.stack(done))
+    return np.stack(done[: len(pages)])
 
 
 def gains(queries: Floats, home: npt.NDArray[np.int64], pages: Floats) -> tuple[Floats, Floats]:
@@ -198,13 +203,15 @@ def main() -> None:
     parser.add_argument("catalogue", type=Path)
     parser.add_argument("--keep", type=Path, required=True, help="folder of what is encoded")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--areas", type=int, default=AREAS)
+    parser.add_argument("--encode-only", action="store_true")
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     logging.set_verbosity_error()
     products = read_products(options.catalogue)
     tokenizer = AutoTokenizer.from_pretrained(str(default_folder()))
-    pages = make_pages(products, product_vectors(products, options.keep), tokenizer)
+    pages = make_pages(products, product_vectors(products, options.keep), tokenizer, options.areas)
     lengths = [len(page.tokens) for page in pages]
     home = np.array([n for n, page in enumerate(pages) for _ in page.titles])
     print(
@@ -212,6 +219,10 @@ def main() -> None:
         f"(median {np.median(lengths):,.0f}), {len(home):,} queries"
     )
     model = upcycle(AutoModel.from_pretrained(str(default_folder())), moe_layers=[])
+    if options.encode_only:
+        for kind in options.kinds:
+            page_vectors(model, kind, pages, options.keep)
+        return
     titles = [title for page in pages for title in page.titles]
     queries = SentenceTransformer(str(default_folder()), device="cpu").encode(titles)
     full = page_vectors(model, "full", pages, options.keep)
