@@ -25,7 +25,7 @@ from sentence_transformers.util import pairwise_cos_sim
 from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
-from ..v3.balance import expert_load, gates_of, scale_balance_loss
+from ..v3.balance import gates_of, scale_balance_loss
 from ..v3.balance_callback import BalanceCallback
 from .dataset import contrastive_columns
 from .examples import Example
@@ -68,7 +68,8 @@ def run_trainer(
     if settings.freeze_embeddings:
         model[0].auto_model.get_input_embeddings().requires_grad_(False)
     log = _Log(on_progress, steps)
-    callbacks: list[TrainerCallback] = [log, BalanceCallback()]
+    balance = BalanceCallback()
+    callbacks: list[TrainerCallback] = [log, balance]
     evaluator = None
     if held_out is not None:
         evaluator = _Evaluator(held_out, log)
@@ -98,7 +99,7 @@ def run_trainer(
         seconds=seconds,
         losses=log.losses_of(trainer.state.log_history),
         held_out=log.held_out_of(trainer.state.log_history),
-        loads=expert_load(model),
+        loads=balance.loads[-1][1] if balance.loads else (),
         bf16=bf16,
     )
 
