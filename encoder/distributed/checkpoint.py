@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.optim import Optimizer
@@ -69,7 +69,7 @@ class Checkpoints:
             whole = {"curve": self.curve, "processes": self.processes.size, **progress}
             _write_durably(place / PROGRESS, json.dumps(whole))
         self.processes.wait()
-        started = dcp.async_save(
+        started = state_dict_saver.async_save(
             self._state(model, optimizer),
             checkpoint_id=place,
             process_group=self.processes.files,
@@ -129,7 +129,7 @@ class Checkpoints:
             del state["random"]  # each process had its own; there is none for this many
         place = self.folder / f"{progress['step']:09d}"
         try:
-            dcp.load(state, checkpoint_id=place, process_group=self.processes.files)
+            state_dict_loader.load(state, checkpoint_id=place, process_group=self.processes.files)
         except (Exception, CheckpointException) as error:  # whatever a damaged file provokes
             raise EncoderError(
                 f"{place}: the checkpoint cannot be read ({_first_line(error)}); "
@@ -225,5 +225,5 @@ def _write_durably(path: Path, text: str) -> None:
             os.close(handle)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

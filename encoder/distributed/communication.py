@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.fsdp._fully_shard._fsdp_api import AllGather, ReduceScatter
 
 from .wire import Wire
 
@@ -40,12 +41,14 @@ class Traffic:
 class _Allocation:
     """Allocate as torch does by itself."""
 
-    def allocate(self, size: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    def allocate(
+        self, size: Sequence[int | torch.SymInt], *, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
         """Return room for what is sent or received."""
         return torch.empty(*size, dtype=dtype, device=device)
 
 
-class CountedAllGather(_Allocation):
+class CountedAllGather(_Allocation, AllGather):
     """Gather weights as torch does, and count."""
 
     def __init__(self, traffic: Traffic) -> None:
@@ -60,10 +63,13 @@ class CountedAllGather(_Allocation):
     ) -> dist.Work | None:
         """Fill (processes * shard,) from each process's (shard,)."""
         self._traffic.gathered += _bytes(input_tensor) * (group.size() - 1)
-        return dist.all_gather_single(output_tensor, input_tensor, group, async_op)
+        work: dist.Work | None = dist.all_gather_single(
+            output_tensor, input_tensor, group, async_op
+        )
+        return work
 
 
-class CompressedReduceScatter(_Allocation):
+class CompressedReduceScatter(_Allocation, ReduceScatter):
     """Sum gradients that travel in another format.
 
     Each process sends every other one its chunk, encoded, and sums what it receives in float32:

@@ -60,7 +60,8 @@ class ParallelExperts(nn.Module):
         made = self._compute(arrived, coming.view(self.group.size(), -1))
         returned = self._exchange(made, here, there)
         by_token = returned[order.argsort()].unflatten(0, index.shape)
-        return (weights.unsqueeze(-1) * by_token).sum(1)
+        mixed: Tensor = (weights.unsqueeze(-1) * by_token).sum(1)
+        return mixed
 
     def _by_process(self, counts: Tensor) -> list[int]:
         sums: list[int] = counts.view(self.group.size(), -1).sum(1).tolist()

@@ -34,12 +34,12 @@ def shard(
         "reshard_after_forward": settings.reshard,
         "mp_policy": policy(settings.precision, processes.device),
     }
-    divided: list[ParallelExperts] = []
+    divided: list[nn.Module] = []
     if settings.expert_parallel > 1:
-        divided = divide_experts(model, processes.rectangle["expert"])
-    for experts in divided:
-        experts.sent = traffic.dispatch
-        _shard_experts(experts, processes, options)
+        for experts in divide_experts(model, processes.rectangle["expert"]):
+            experts.sent = traffic.dispatch
+            _shard_experts(experts, processes, options)
+            divided.append(experts)
     layers = [one for one in model.modules() if isinstance(one, GradientCheckpointingLayer)]
     for layer in layers:
         fully_shard(layer, mesh=processes.line, **options)

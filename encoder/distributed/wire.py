@@ -48,7 +48,7 @@ class Wire:
         split = blocks * BLOCK * self.dtype.itemsize
         factor = payload[:, split:].contiguous().view(torch.float32)  # (rows, blocks)
         shrunk = payload[:, :split].contiguous().view(self.dtype).float()
-        grown = shrunk.unflatten(1, (blocks, BLOCK)) * factor.unsqueeze(-1)
+        grown: Tensor = shrunk.unflatten(1, (blocks, BLOCK)) * factor.unsqueeze(-1)
         return grown.flatten(1)[:, :numbers]
 
 

@@ -154,14 +154,14 @@ def test_a_checkpoint_that_cannot_be_written_says_so(
 ) -> None:
     from concurrent.futures import Future
 
-    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint import state_dict_saver
 
     def full(*args: object, **kwargs: object) -> Future[None]:
         failed: Future[None] = Future()
         failed.set_exception(OSError("No space left on device"))
         return failed
 
-    monkeypatch.setattr(dcp, "async_save", full)
+    monkeypatch.setattr(state_dict_saver, "async_save", full)
     model = torch.nn.Linear(2, 2)
     optimizer = torch.optim.AdamW(model.parameters())
     with joined_processes() as processes:
