@@ -13,33 +13,84 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from dsv3.encoder.compression.compress import RECORD, Compression, compress_model
 from dsv3.encoder.compression.distil import Lessons
-from dsv3.encoder.compression.prune import Pruning
-from dsv3.eval.compression import as_table, measure_models
+from dsv3.encoder.compression.models import find_model, open_model, save_model
+from dsv3.encoder.compression.prune import Pruned, Pruner, Pruning
+from dsv3.encoder.compression.samples import make_samples
+from dsv3.encoder.v3.folder import whole_folder
+from dsv3.eval.compression import as_table, measure_models, shop_texts
 from dsv3.eval.judgments.load import load_qrels
-from dsv3.indexer.shop import Shop
-from dsv3.indexer.template import Template
 
-VARIANTS = {
+CUTS: dict[str, Callable[[Pruner], Pruned]] = {
+    "prune 0.22": lambda pruner: pruner.prune(0.22),
+    "prune 0.3": lambda pruner: pruner.prune(0.3),
+    "prune 0.4": lambda pruner: pruner.prune(0.4),
+    "prune 0.5": lambda pruner: pruner.prune(0.5),
+    "prune 0.3, all parts alike": lambda pruner: pruner.prune_alike(0.3),
+}
+COMBINED = {
     "int8": Compression(["int8"]),
-    "prune 0.2": Compression(["prune"], pruning=Pruning(ratio=0.21)),
-    "prune 0.3": Compression(["prune"], pruning=Pruning(ratio=0.3)),
-    "prune 0.4": Compression(["prune"], pruning=Pruning(ratio=0.4)),
-    "prune 0.5": Compression(["prune"], pruning=Pruning(ratio=0.5)),
     "prune 0.4, recovered": Compression(["prune"], pruning=Pruning(ratio=0.4), recovery=150),
     "distil": Compression(["distil"]),
-    "distil, prune 0.3, recovered": Compression(
-        ["distil", "prune"], pruning=Pruning(ratio=0.3), recovery=150
-    ),
+    "distil, int8": Compression(["distil", "int8"]),
     "distil, prune 0.3, recovered, int8": Compression(
         ["distil", "prune", "int8"], pruning=Pruning(ratio=0.3), recovery=150
     ),
 }
+
+
+class Workshop:
+    """Make variants of one model, each in a folder of its own."""
+
+    def __init__(self, model: str, shop: Path, out: Path, steps: int) -> None:
+        self._model, self._out, self._steps = model, out, steps
+        self._texts = shop_texts(shop)
+
+    def make(self, name: str) -> Path:
+        """Return the folder of a variant, making it where it is not there."""
+        out = self._out / name.replace(", ", "-").replace(" ", "_")
+        if not out.exists():
+            begin, used = time.perf_counter(), time.process_time()
+            if name in CUTS:
+                self._cut(name, out)
+            else:
+                self._compress(name, out)
+            wall, cpu = time.perf_counter() - begin, time.process_time() - used
+            print(f"{name}: made in {wall:.0f} s, {cpu:.0f} s of processor time", flush=True)
+        if (out / RECORD).exists():
+            print(*describe(name, json.loads((out / RECORD).read_text())), sep="\n", flush=True)
+        return out
+
+    def _compress(self, name: str, out: Path) -> None:
+        how = COMBINED[name]
+        how = replace(how, lessons=replace(how.lessons, steps=self._steps))
+        compress_model(self._model, out, self._texts, how)
+
+    def _cut(self, name: str, out: Path) -> None:
+        """Prune with what was measured once for all ratios."""
+        found = CUTS[name](self._pruner)
+        print(f"{name}: cosine {found.cosine:.4f}", flush=True)
+        with whole_folder(out) as unfinished:
+            save_model(found.model, unfinished)
+
+    @cached_property
+    def _pruner(self) -> Pruner:
+        model = open_model(find_model(self._model))
+        pruner = Pruner(model, make_samples(self._texts), Pruning())
+        print(f"experts that stay: {pruner.experts or 'all'}")
+        for curve in pruner.curves:
+            losses = ", ".join(f"{loss:.5f}" for loss in curve.losses)
+            chosen = [f"{pruner.prune(ratio).ratios[curve.site]:.2f}" for ratio in (0.3, 0.4)]
+            print(f"{curve.site}: {losses}; chosen for 0.3 and 0.4: {', '.join(chosen)}")
+        return pruner
 
 
 def main() -> None:
@@ -48,22 +99,29 @@ def main() -> None:
     parser.add_argument("shop", type=Path)
     parser.add_argument("judgments", type=Path)
     parser.add_argument("--out", type=Path, default=Path("build/compression"))
-    parser.add_argument("--only", nargs="*", help=f"of: {'; '.join(VARIANTS)}")
+    names = [*CUTS, *COMBINED]
+    parser.add_argument("--only", nargs="*", default=names, help=f"of: {'; '.join(names)}")
     parser.add_argument("--steps", type=int, default=Lessons().steps, help="of distillation")
+    parser.add_argument("--products", type=int, help="rank the judged and others, N in all")
     parser.add_argument("--workers", type=int, help="processes that encode the catalogue")
     parser.add_argument("--make-only", action="store_true", help="measure nothing")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    texts = product_texts(options.shop)
+    workshop = Workshop(options.model, options.shop, options.out, options.steps)
     models = {options.model: options.model}
-    for name in options.only if options.only is not None else VARIANTS:
-        models[name] = str(make(name, options, texts))
+    models |= {name: str(workshop.make(name)) for name in options.only}
     if options.make_only:
         return
-    qrels = load_qrels(options.judgments, "auto")
-    rows = measure_models(models, options.shop, qrels, workers=options.workers, tell=print)
+    rows = measure_models(
+        models,
+        options.shop,
+        load_qrels(options.judgments, "auto"),
+        products=options.products,
+        workers=options.workers,
+        tell=lambda name: print(f"measuring {name}", flush=True),
+    )
     print("\n".join(as_table(rows)))
-    for row in rows[1:]:
+    for row in rows:
         if row.comparison is not None:
             change = row.comparison.difference
             print(
@@ -72,44 +130,26 @@ def main() -> None:
             )
 
 
-def product_texts(shop: Path) -> list[str]:
-    """Return the text of each product, as the shop's template puts it, on one line."""
-    source = Shop.existing(shop)
-    template = Template(source.settings.template)
-    with source.open_catalog() as catalog:
-        filled = [" ".join(template.fill(product).split()) for product in catalog.products()]
-    return [text for text in filled if text]
-
-
-def make(name: str, options: argparse.Namespace, texts: list[str]) -> Path:
-    """Return the folder of a variant, making it where it is not there."""
-    out: Path = options.out / name.replace(", ", "-").replace(" ", "")
-    if not out.exists():
-        how = VARIANTS[name]
-        how = replace(how, lessons=replace(how.lessons, steps=options.steps))
-        begin, used = time.perf_counter(), time.process_time()
-        compress_model(options.model, out, texts, how)
-        wall, cpu = time.perf_counter() - begin, time.process_time() - used
-        print(f"{name}: made in {wall:.0f} s, {cpu:.0f} s of processor time", flush=True)
-    noted = json.loads((out / RECORD).read_text())
-    print(f"{name}: cosine {noted['cosine']:.4f}", *(what(noted)), sep="; ", flush=True)
-    return out
-
-
-def what(noted: dict[str, object]) -> list[str]:
-    """Return what was chosen, in words."""
-    said = []
-    distilled, pruned = noted.get("distil"), noted.get("prune")
-    if isinstance(distilled, dict):
-        starts = {str(one["layers"]): round(one["cosine"], 4) for one in distilled["starts"]}
-        first, last = distilled["losses"][0], distilled["losses"][-1]
-        said.append(f"layers {distilled['layers']} of {starts}; loss {first} to {last}")
-    if isinstance(pruned, dict):
-        said.append(f"cosine after the cut {pruned['cosine']:.4f}")
-        for site in pruned["sites"]:
-            curve = {ratio: round(loss, 5) for ratio, loss in site["curve"].items()}
-            said.append(f"\n  layer {site['layer']} {site['part']}: {curve}, {site['ratio']:.2f}")
+def describe(name: str, noted: dict[str, Any]) -> list[str]:
+    """Return what was chosen and learned, in words."""
+    said = [f"{name}: cosine {noted['cosine']:.4f}"]
+    if distilled := noted.get("distil"):
+        starts = ", ".join(f"{one['layers']} {one['cosine']:.4f}" for one in distilled["starts"])
+        said.append(f"  layers {distilled['layers']}; untrained cosines {starts}")
+        said.append(f"  {_course(distilled)}")
+    if pruned := noted.get("prune"):
+        said.append(f"  cosine after the cut {pruned['cosine']:.4f}")
+        said += [f"  recovery: {_course(pruned['recovery'])}"] if "recovery" in pruned else []
     return said
+
+
+def _course(learned: dict[str, Any]) -> str:
+    losses = learned["losses"]
+    first, last = sum(losses[:10]) / len(losses[:10]), sum(losses[-10:]) / len(losses[-10:])
+    return (
+        f"loss {first:.4f} to {last:.4f} in {len(losses)} steps; cosine {learned['cosine']:.4f} "
+        "on texts not learned from"
+    )
 
 
 if __name__ == "__main__":

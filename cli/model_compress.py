@@ -20,11 +20,14 @@ class MethodChoice(StrEnum):
 def compress(
     name: Annotated[str, typer.Argument(help="Model: a folder, a hub name, or 'default'.")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
-    texts: Annotated[Path, typer.Option(help="Product texts, one a line; no labels are needed.")],
     method: Annotated[
         list[MethodChoice],
         typer.Option(help="May be given several times; the order is distil, prune, int8."),
     ],
+    texts: Annotated[
+        Path | None,
+        typer.Option(help="Product texts, one a line, without labels; by default the shop's."),
+    ] = None,
     queries: Annotated[
         Path | None,
         typer.Option(help="What shoppers type, one a line; by default words out of the texts."),
@@ -47,6 +50,12 @@ def compress(
         typer.Option(help="Experts below this share of an even load are removed.", min=0, max=1),
     ] = 0.05,
     recovery: Annotated[int, typer.Option(help="Steps of distillation after pruning.", min=0)] = 0,
+    shop: Annotated[
+        Path | None, typer.Option("--in", help="A shop: for its texts, and to measure in.")
+    ] = None,
+    judgments: Annotated[
+        Path | None, typer.Option(help="Measure both models' ranking of the shop on these.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
@@ -71,21 +80,49 @@ def compress(
         pruning=Pruning(ratio=ratio, idle=idle, max_tokens=max_tokens, seed=seed),
         recovery=recovery,
     )
+    documents = _documents(texts, shop, judgments)
     with shown_progress(quiet=quiet or json) as progress:
         done = compress_model(
             name,
             out,
-            read_lines(texts),
+            documents,
             how,
             queries=read_lines(queries) if queries else (),
             progress=progress,
         )
+    rows = []
+    if shop is not None and judgments is not None:
+        from ..eval.compression import measure_models
+        from ..eval.judgments.load import load_qrels
+
+        rows = measure_models({name: name, str(out): str(out)}, shop, load_qrels(judgments, "auto"))
     if json:
         import orjson
 
+        done["measured"] = rows
         typer.echo(orjson.dumps(done, option=orjson.OPT_NON_STR_KEYS).decode())
         return
     _show(done)
+    if rows:
+        from ..eval.compression import as_table
+
+        typer.echo("\n".join(as_table(rows)))
+
+
+def _documents(texts: Path | None, shop: Path | None, judgments: Path | None) -> list[str]:
+    """Return the texts of a file, else of a shop."""
+    from ..encoder.text import read_lines
+    from ..errors import InputError
+
+    if judgments is not None and shop is None:
+        raise InputError("--judgments measures the ranking of a shop: name it with --in")
+    if texts is not None:
+        return read_lines(texts)
+    if shop is None:
+        raise InputError("give product texts with --texts, or a shop with --in")
+    from ..eval.compression import shop_texts
+
+    return shop_texts(shop)
 
 
 def _layers(named: str | None) -> list[int] | None:

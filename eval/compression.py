@@ -85,9 +85,7 @@ def measure_models(
 
     """
     source = Shop.existing(shop)
-    template = Template(source.settings.template)
-    with source.open_catalog() as catalog:
-        found = {product.product_id: template.fill(product) for product in catalog.products()}
+    found = _filled(source)
     ids = _drawn(list(found), qrels, products)
     texts = [found[product] for product in ids]
     measure = parse_measure(_MEASURE)
@@ -104,6 +102,23 @@ def measure_models(
         first = first or values
         rows.append(_row(name, encoder_name, speed, first, values, seed))
     return rows
+
+
+def shop_texts(shop: str | Path) -> list[str]:
+    """Return each product's text as the shop's template puts it, on one line.
+
+    Raises:
+        ShopError: there is no such shop.
+
+    """
+    texts = [" ".join(text.split()) for text in _filled(Shop.existing(shop)).values()]
+    return [text for text in texts if text]
+
+
+def _filled(source: Shop) -> dict[str, str]:
+    template = Template(source.settings.template)
+    with source.open_catalog() as catalog:
+        return {product.product_id: template.fill(product) for product in catalog.products()}
 
 
 def _drawn(products: Sequence[str], qrels: Qrels, wanted: int | None) -> list[str]:
@@ -167,6 +182,8 @@ def weigh(encoder_name: str) -> tuple[int | None, int]:
     from ..encoder.names import EncoderName
 
     base = EncoderName.parse(encoder_name).base
+    if base.partition(":")[0] == "hashing":
+        return 0, 0
     folder = default_folder() if base == "default" else find_folder(base)
     compiled = folder / "encoder.bin"
     if compiled.is_file():
@@ -185,11 +202,15 @@ def _noted_parameters(folder: Path) -> int | None:
 
 
 def _parameters(file: Path) -> int:
-    """Count the numbers in a safetensors file from its header; gates' biases count too."""
+    """Count the parameters in a safetensors file from its header.
+
+    The gates' biases, which no gradient reaches, are none.
+    """
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as stored:
-        return sum(int(np.prod(stored.get_slice(name).get_shape())) for name in stored.keys())  # noqa: SIM118
+        names = [name for name in stored.keys() if not name.endswith("gates.bias")]  # noqa: SIM118
+        return sum(int(np.prod(stored.get_slice(name).get_shape())) for name in names)
 
 
 def as_table(rows: Sequence[ModelRow]) -> list[str]:

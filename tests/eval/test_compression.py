@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from dsv3.cli.app import app
+from dsv3.encoder.base import Encoder
+from dsv3.encoder.cache import EmbeddingCache
+from dsv3.encoder.compression.compress import Compression, compress_model
+from dsv3.encoder.load import load_encoder
+from dsv3.errors import InputError, ShopError
+from dsv3.eval.compression import as_table, measure_models, shop_texts, weigh
+from dsv3.eval.qrels import Qrels, collect
+from dsv3.eval.systems.dense import DenseSystem
+from typer.testing import CliRunner
+
+TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
+KINDS = ("wireless mouse", "usb cable", "desk lamp", "running shoes")
+COLOURS = ("red", "blue", "black", "white")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSV3_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    products = [
+        {"id": f"{kind}/{colour}", "title": f"{kind} {colour}", "description": "made\nof steel"}
+        for kind in KINDS
+        for colour in COLOURS
+    ]
+    source = tmp_path / "products.jsonl"
+    source.write_text("\n".join(map(json.dumps, products)))
+    into = tmp_path / "shop.dsv3"
+    done = CliRunner().invoke(
+        app,
+        ["index", str(source), "--into", str(into), "--encoder", "hashing:64"],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0, done.output
+    return into
+
+
+@pytest.fixture
+def judged() -> Qrels:
+    graded = [(kind, f"{kind}/{colour}", 3) for kind in KINDS for colour in COLOURS[:2]]
+    return collect(graded, source="test")
+
+
+def test_the_dense_system_is_the_exact_ranking(tmp_path: Path) -> None:
+    encoder: Encoder = load_encoder("hashing:64")
+    texts = [f"{kind} {colour}" for kind in KINDS for colour in COLOURS]
+    with EmbeddingCache(tmp_path / "vectors.sqlite") as cache:
+        system = DenseSystem("hash", encoder, texts, texts, cache)
+        run = system.rank({"q1": "usb cable blue", "q2": "desk lamp"}, 5)
+    assert run.rankings["q1"][0] == "usb cable blue"
+    assert len(run.rankings["q2"]) == 5
+    scores = encoder.encode_queries(["desk lamp"]) @ encoder.encode_documents(texts).T
+    best = sorted(range(len(texts)), key=lambda row: (-scores[0, row], row))[:5]
+    assert list(run.rankings["q2"]) == [texts[row] for row in best]
+
+
+def test_models_are_compared_with_the_first(shop: Path, judged: Qrels, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    compress_model(str(TINY), small, shop_texts(shop), Compression(["int8"]))
+    models = {"hashing": "hashing:64", "same": "hashing:64", "int8": str(small)}
+    rows = measure_models({**models, "fewer": "hashing:32"}, shop, judged, workers=1)
+    first, same, int8, _ = rows
+    assert first.comparison is None
+    assert first.kept is not None
+    assert (first.kept.mean, first.kept.low, first.kept.high) == (1, 1, 1)
+    assert same.comparison is not None
+    assert same.comparison.difference.mean == 0
+    assert same.quality == first.quality
+    assert int8.kept is not None
+    assert int8.kept.mean == pytest.approx(int8.quality.mean / first.quality.mean)
+    assert int8.parameters == weigh(str(TINY))[0]
+    assert int8.bytes == (small / "encoder.bin").stat().st_size
+    assert min(row.query_ms for row in rows) > 0
+    lines = as_table(rows)
+    assert len(lines) == 2 + len(rows)
+    assert lines[2].startswith("| hashing | 0.00M |")
+    assert "100.0% [100.0%, 100.0%]" in lines[3]
+
+
+def test_a_smaller_catalogue_holds_all_that_is_judged(
+    shop: Path, judged: Qrels, tmp_path: Path
+) -> None:
+    from dsv3.eval.compression import _drawn
+
+    ids = [f"{kind}/{colour}" for kind in KINDS for colour in COLOURS]
+    few = _drawn(ids, judged, 10)
+    assert len(few) == 10
+    assert {product for grades in judged.grades.values() for product in grades} <= set(few)
+    assert [product for product in ids if product in few] == few
+    assert _drawn(ids, judged, None) == _drawn(ids, judged, 99) == ids
+    (row,) = measure_models({"hash": "hashing:64"}, shop, judged, products=8, workers=1)
+    assert row.quality.mean == pytest.approx(1)
+
+
+def test_a_model_is_weighed_by_its_files() -> None:
+    from dsv3.encoder.v3.summary import summarise
+
+    parameters, size = weigh(str(TINY))
+    assert parameters == summarise(str(TINY))["parameters"]["total"]
+    assert size == (TINY / "model.safetensors").stat().st_size
+
+
+def test_texts_are_the_shops_on_one_line_each(shop: Path, tmp_path: Path) -> None:
+    texts = shop_texts(shop)
+    assert len(texts) == 16
+    assert "wireless mouse red. made of steel" in texts
+    with pytest.raises(ShopError, match="no shop"):
+        shop_texts(tmp_path / "nowhere")
+
+
+def test_the_command_measures_in_a_shop(shop: Path, tmp_path: Path) -> None:
+    judgments = tmp_path / "judgments.csv"
+    lines = [f"{kind},{kind}/{colour},3" for kind in KINDS for colour in COLOURS[:2]]
+    judgments.write_text("\n".join(["query,product_id,grade", *lines]))
+    command = f"model compress {TINY} {tmp_path / 'small'} --method int8 --in {shop}"
+    shown = CliRunner().invoke(
+        app, [*command.split(), "--judgments", str(judgments), "--json"], catch_exceptions=False
+    )
+    found = json.loads(shown.stdout)
+    assert [row["name"] for row in found["measured"]] == [str(TINY), str(tmp_path / "small")]
+    assert found["measured"][1]["bytes"] < found["measured"][0]["bytes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [([], "--texts, or a shop"), (["--judgments", "j.csv"], "name it with --in")],
+)
+def test_texts_must_come_from_somewhere(options: list[str], told: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["model", "compress", str(TINY), str(tmp_path / "o"), "--method", "int8", *options]
+    )
+    assert isinstance(result.exception, InputError)
+    assert told in str(result.exception)
