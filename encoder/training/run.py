@@ -75,7 +75,7 @@ def run_trainer(
         evaluator = _Evaluator(held_out, log)
         log.held_out.append((0, held_out.ndcg(model)))
         callbacks.append(EarlyStoppingCallback(settings.patience))
-    model.model_card_data.generate_widget_examples = False  # a card is not written
+    model.model_card_data.widget = [{"text": ""}]  # no card is written, so none is looked for
     passes = math.ceil(settings.batch_size / settings.mini_batch_size)
     scale_balance_loss(model, 1 / passes)
     trainer = SentenceTransformerTrainer(

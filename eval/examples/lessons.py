@@ -128,10 +128,7 @@ def prepare_lessons(
         language=sources.language,
     )
     progress.finish()
-    random.Random(seed).shuffle(kept)  # noqa: S311 - an order, not a secret
-    watched, taught = kept[: min(_WATCHED, len(kept) // 5)], kept[min(_WATCHED, len(kept) // 5) :]
-    watched_queries = {example.query for example in watched}
-    taught = [example for example in taught if example.query not in watched_queries]
+    taught, watched = _part_examples(kept, seed)
     vocabulary = read_vocabulary(pool.products)
     taught += augment(taught, vocabulary, sources.augmentation, seed=seed)
     lists = [
@@ -178,6 +175,25 @@ def _part_queries(
     }
     taught = [query for query in drawn if not query.topic or query.topic not in kept_back]
     return taught, Qrels(grades, source="queries made from the catalogue")
+
+
+def _part_examples(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
+    """Keep back all examples of some queries, to watch the training by; both in random order."""
+    generator = random.Random(seed)  # noqa: S311 - a split, not a secret
+    order = list(examples)
+    generator.shuffle(order)
+    bound = min(_WATCHED, len(order) // 10)
+    queries: set[str] = set()
+    watched: list[Example] = []
+    by_query: dict[str, list[Example]] = {}
+    for example in order:
+        by_query.setdefault(example.query, []).append(example)
+    for query, own in by_query.items():
+        if len(watched) >= bound:
+            break
+        queries.add(query)
+        watched += own
+    return [example for example in order if example.query not in queries], watched
 
 
 def _counts(examples: Sequence[Example]) -> dict[str, int]:

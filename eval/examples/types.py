@@ -31,6 +31,7 @@ _LEAST_COHESION = 0.45
 _UNIT_SHARE = 0.5  # of a word's occurrences that follow a number: then it is a unit
 _LONGEST_COLOUR = 30  # characters; longer values are prose
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\S")
+_NUMBER = re.compile(r"\d+(?:[.,/x]\d+)*")
 _HAS_DIGIT = re.compile(r"\S*\d\S*")
 _LINKS = frozenset(
     {"a", "an", "and", "as", "at", "by", "f", "for", "from", "in", "of", "on", "or", "the", "to"}
@@ -180,5 +181,5 @@ def _units(products: Sequence[Product]) -> frozenset[str]:
             if stripped.isalpha():
                 total[stripped] += 1
                 after[stripped] += before_is_number
-            before_is_number = bool(stripped) and stripped[-1].isdigit()
+            before_is_number = _NUMBER.fullmatch(stripped) is not None
     return frozenset(word for word, count in after.items() if count > _UNIT_SHARE * total[word])

@@ -1,0 +1,139 @@
+"""A shop teaches an encoder; what is not better is not published."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dsv3.encoder.default import default_folder
+from dsv3.encoder.training.examples import Example, read_examples
+from dsv3.encoder.training.settings import TrainingSettings
+from dsv3.encoder.training.train import Trained
+from dsv3.errors import InputError, ShopError
+from dsv3.eval.examples.augment import Augmentation
+from dsv3.eval.examples.lessons import Sources
+from dsv3.eval.judgments.load import load_qrels
+from dsv3.eval.train_shop import HELD_OUT_FILE, REPORT_FILE, Outcome, train_shop
+from dsv3.indexer.index import index_shop
+from dsv3.indexer.ingest import Reading
+from dsv3.indexer.progress import Silent
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "encoder" / "v3" / "tiny"
+SETTINGS = TrainingSettings(
+    batch_size=32, mini_batch_size=32, learning_rate=3e-3, max_tokens=24, evaluations=2, bf16=False
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("train") / "shop.dsv3"
+    source = Reading([str(ROOT / "sample_data" / "catalogue.jsonl")])
+    index_shop(made, source, changes={"encoder": "hashing"}, workers=1)
+    return made
+
+
+def stand_in(base: Path, out: Path, examples: Sequence[Example], **_: object) -> Trained:
+    """Give the default encoder out for the trained one: it is better than the tiny model."""
+    shutil.copytree(default_folder(), out)
+    return Trained(1, 0.0, [(1, 1.0)], [(0, 0.1), (1, 0.2)])
+
+
+@pytest.fixture(scope="module")
+def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("taught")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dsv3.eval.train_shop.train_encoder", stand_in)
+        return train_shop(
+            shop,
+            folder / "model",
+            base=str(TINY),
+            sources=Sources(catalogue=600),
+            settings=SETTINGS,
+            examples_out=folder / "examples.jsonl",
+            progress=Silent(),
+        )
+
+
+def test_a_better_model_is_published(taught: Outcome) -> None:
+    assert taught.published
+    assert taught.refusal is None
+    assert taught.folder.name == "model"
+    assert not taught.folder.with_name("model.refused").exists()
+    found = taught.evaluation.comparison()
+    assert found is not None
+    assert found.verdict == "better"
+
+
+def test_no_lesson_names_a_query_of_the_test(taught: Outcome) -> None:
+    examined = {frozenset(text.split()) for text in taught.lessons.test.queries.values()}
+    assert examined
+    assert not {frozenset(e.query.split()) for e in taught.lessons.examples} & examined
+
+
+def test_what_lies_beside_the_model(taught: Outcome) -> None:
+    with (taught.folder / HELD_OUT_FILE).open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len({row["query"] for row in rows}) == len(taught.lessons.test)
+    assert load_qrels(taught.folder / HELD_OUT_FILE, "auto").pairs == len(rows)
+    report = json.loads((taught.folder / REPORT_FILE).read_text())
+    assert report["filters"]["stages"][0]["name"] == "form"
+    assert report["coverage"]["types"] > 0
+    written = list(read_examples(taught.folder.with_name("examples.jsonl")))
+    assert written == list(taught.lessons.examples)
+
+
+def test_a_model_that_is_not_better_is_refused(shop: Path, tmp_path: Path) -> None:
+    outcome = train_shop(
+        shop,
+        tmp_path / "model",
+        base=str(TINY),
+        sources=Sources(catalogue=200, augmentation=Augmentation(share=0)),
+        settings=replace(SETTINGS, learning_rate=1e-9),
+        progress=Silent(),
+    )
+    assert not outcome.published
+    assert not (tmp_path / "model").exists()
+    assert outcome.folder == tmp_path / "model.refused"
+    assert outcome.folder.is_dir()
+    assert outcome.refusal is not None
+    assert "not better than its base" in outcome.refusal
+
+
+def test_judged_queries_part_into_lessons_and_test(shop: Path, tmp_path: Path) -> None:
+    qrels = load_qrels(ROOT / "sample_data" / "judgments.csv", "auto")
+    outcome = train_shop(
+        shop,
+        tmp_path / "model",
+        base=str(TINY),
+        sources=Sources(catalogue=0, judgments=qrels),
+        settings=replace(SETTINGS, graded=0.5),
+        progress=Silent(),
+    )
+    lessons = outcome.lessons
+    assert len(lessons.test) == round(0.2 * len(qrels))
+    taught = {example.query for example in lessons.examples}
+    assert not taught & set(lessons.test.queries.values())
+    answerable = [query for query in qrels.grades if qrels.relevant(query)]
+    learned_from = set(answerable) - set(lessons.test.grades)
+    assert {one.query for one in lessons.graded} == learned_from
+    assert lessons.counts["judgments"] > 200
+
+
+def test_errors(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(ShopError, match="no shop"):
+        train_shop(tmp_path / "none", tmp_path / "model", progress=Silent())
+    with pytest.raises(InputError, match="examples"):
+        train_shop(
+            shop, tmp_path / "model", base=str(TINY), sources=Sources(catalogue=0),
+            progress=Silent(),
+        )  # fmt: skip
+    copied = tmp_path / "copied"
+    shutil.copytree(TINY, copied)
+    with pytest.raises(InputError, match="not empty"):
+        train_shop(shop, copied, base=str(TINY), progress=Silent())
