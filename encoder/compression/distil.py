@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -145,7 +145,7 @@ def teach(
             theirs.append(targets[task][[places[task][row] for row in rows]])
         loss = _loss(ours, theirs, lessons)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(_learning(student), 1.0)
         optimiser.step()
         schedule.step()
@@ -236,7 +236,7 @@ def _optimiser(
     student: SentenceTransformer, lessons: Lessons
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """Freeze the embeddings, half of a small model's weights; warm up, then a cosine."""
-    embeddings: nn.Module = inner(student).embeddings
+    embeddings = cast("nn.Module", inner(student).embeddings)
     embeddings.requires_grad_(False)
     optimiser = torch.optim.AdamW(_learning(student), lr=lessons.learning_rate, weight_decay=0.01)
     warm = max(lessons.steps // 10, 1)
