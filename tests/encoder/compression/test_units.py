@@ -55,7 +55,7 @@ def _masked(v3: V3Model, site: Site, kept: Tensor) -> V3Model:
     """Return the model with the outputs of the units that are not kept set to zero."""
     made = V3Model(v3.config)
     made.load_state_dict(v3.state_dict())
-    made.eval()
+    made.train(False)
     output = output_of(v3.config, site)
     weight = made.get_parameter(output.weight).data
     grouped = weight if weight.dim() == 3 else weight.unsqueeze(0)  # shares memory
