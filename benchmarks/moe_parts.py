@@ -14,8 +14,10 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +26,7 @@ import torch
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.v3.experts import Experts, Mixture
+from dsv3.encoder.v3.model import Block
 from dsv3.encoder.v3.padding import Padding
 from dsv3.encoder.v3.presets import preset
 from dsv3.encoder.v3.upcycle import upcycle, upcycle_base
@@ -45,11 +48,16 @@ def main() -> None:
     torch.set_num_threads(1)
     base = BertModel.from_pretrained(str(default_folder()), add_pooling_layer=False)
     model = upcycle(base, **preset("v3-edge").mixture)
-    mixture, dense = model.layers[1].mixture, model.layers[0].feed_forward
+    layers = cast("list[Block]", model.layers)
+    mixture, dense = layers[1].mixture, layers[0].feed_forward
+    assert mixture is not None
+    assert dense is not None
     for tokens in (8, 32, 128):
         x = model.embeddings(torch.randint(1000, 30000, (1, tokens)), no_padding(tokens)).detach()
         with torch.inference_mode():
-            found = medians({"dense": lambda x=x: dense(x), **parts(mixture, x)}, repeats)
+            ways: dict[str, Callable[[], object]] = {"dense": partial(dense, x)}
+            ways |= parts(mixture, x)
+            found = medians(ways, repeats)
         told = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in found.items())
         print(f"{tokens} tokens, {len(slices(mixture, x))} experts used, ms: {told}", flush=True)
     compiled(repeats)
@@ -81,7 +89,7 @@ def parts(mixture: Mixture, x: Tensor) -> dict[str, Callable[[], object]]:
     }
 
 
-def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def medians(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
         way()
@@ -98,11 +106,8 @@ def compiled(repeats: int) -> None:
         upcycle_base("default", Path(folder) / "v3", preset_name="v3-edge")
         encoders = {"base": load_encoder("default"), "V3": load_encoder(f"{folder}/v3")}
         for name, text in TEXTS.items():
-            ways = {
-                who: lambda one=one, text=text: one.encode_documents([text])  # type: ignore[misc]
-                for who, one in encoders.items()
-            }
-            found = {who: 1000 * seconds for who, seconds in medians(ways, 2 * repeats).items()}
+            forwards = {who: partial(one.encode_documents, [text]) for who, one in encoders.items()}
+            found = {who: 1000 * seconds for who, seconds in medians(forwards, 2 * repeats).items()}
             ratio = found["V3"] / found["base"]
             print(
                 f"compiled, {name}, ms: base {found['base']:.2f}, V3 {found['V3']:.2f}, "
