@@ -59,7 +59,7 @@ def test_two_processes_train_what_one_does(
     together: Together, calm: Path, examples: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    wanted = summary(train_distributed(calm, one, examples, SETTINGS))
+    wanted = together(lambda rank: summary(train_distributed(calm, one, examples, SETTINGS)), 1)[0]
     settings = replace(SETTINGS, **changes)
     found = together(lambda rank: summary(train_distributed(calm, two, examples, settings)))
     assert found[0] == found[1]
@@ -72,11 +72,12 @@ def test_two_processes_train_what_one_does(
     assert not (tmp_path / "two.checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_four_processes_divide_experts_in_two_rows(
     together: Together, calm: Path, examples: Path, tmp_path: Path
 ) -> None:
     one, four = tmp_path / "one", tmp_path / "four"
-    wanted = summary(train_distributed(calm, one, examples, SETTINGS))
+    wanted = together(lambda rank: summary(train_distributed(calm, one, examples, SETTINGS)), 1)[0]
     settings = replace(SETTINGS, expert_parallel=2)
     work = together(lambda rank: summary(train_distributed(calm, four, examples, settings)), 4)
     assert work[3]["losses"] == pytest.approx(wanted["losses"], rel=1e-4)
