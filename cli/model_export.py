@@ -25,7 +25,14 @@ class PrecisionChoice(StrEnum):
 
 def export(
     name: Annotated[str, typer.Argument(help="Encoder: a folder, a hub name, or 'default'.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder to write, whose path is then an encoder's name. Without it the cache, "
+            "where NAME,precision=… finds it.",
+            show_default=False,
+        ),
+    ] = None,
     precision: Annotated[
         PrecisionChoice, typer.Option(help="Of the arithmetic; int8 changes the vectors a little.")
     ] = PrecisionChoice.fp32,
@@ -46,7 +53,7 @@ def export(
     adopt: Adopt = False,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
-    """Compile an encoder: the folder written is an encoder's name from then on.
+    """Compile an encoder, so that it runs fast and without torch.
 
     With a shop and judgments, say what it costs in nDCG@10 there, exit with 1 if that is too
     much, and with --adopt make it the shop's encoder if it is not.
@@ -63,20 +70,20 @@ def export(
         texts=read_lines(texts) if texts else (),
         verify=check,
     )
-    _show(made, out, check=check, json=json)
+    known_as = str(out.resolve()) if out else f"{name},precision={precision.value}"
+    _show(made, known_as, check=check, json=json)
     if shop is not None and judgments is not None:
         judge(
-            shop, {"encoder": str(out.resolve())}, judgments, most_loss=most_loss, adopt=adopt,
-            json=json,
+            shop, {"encoder": known_as}, judgments, most_loss=most_loss, adopt=adopt, json=json
         )  # fmt: skip
 
 
-def _show(made: Manifest, out: Path, *, check: bool, json: bool) -> None:
+def _show(made: Manifest, known_as: str, *, check: bool, json: bool) -> None:
     size = sum(made.sizes.values())
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({"folder": str(out), "bytes": size, **made.to_json()}).decode())
+        typer.echo(orjson.dumps({"encoder": known_as, "bytes": size, **made.to_json()}).decode())
         return
     checked = f"; cosine to the original at least {made.least_cosine:.5f}" if check else ""
-    typer.echo(f"{out}: {made.precision}, {size / 1e6:.0f} MB{checked}")
+    typer.echo(f"{known_as}: {made.precision}, {size / 1e6:.0f} MB{checked}")

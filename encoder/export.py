@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 def export_encoder(
     name: str,
-    out: Path,
+    out: Path | None = None,
     *,
     precision: Precision = "fp32",
     texts: Sequence[str] = (),
     verify: bool = True,
 ) -> Manifest:
     """Compile "default", a model folder or a hub model for OpenVINO; see `export_folder`.
+
+    Without `out` it goes where the model's own name finds it: "NAME,precision=PRECISION" then
+    is what was made here.
 
     Raises:
         EncoderError: nothing by that name exists, it cannot be compiled, or its compiled vectors
@@ -35,8 +38,10 @@ def export_encoder(
         raise EncoderError("compiling an encoder needs OpenVINO: pip install openvino")
     from .runtime.export import export_folder
     from .runtime.manifest import is_compiled
+    from .runtime.store import cached_place
 
     folder = default_folder() if name == "default" else find_folder(name)
     if is_compiled(folder):
         raise EncoderError(f"{name} is compiled already; name the model it was made from")
-    return export_folder(folder, out, precision=precision, texts=texts, verify=verify)
+    place = cached_place(folder, precision) if out is None else out
+    return export_folder(folder, place, precision=precision, texts=texts, verify=verify)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +29,13 @@ class TorchBatch:
     positions: IntArray
     ids: Tensor
     mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Say that nothing more comes, and why if that is an error."""
+
+    error: BaseException | None = None
 
 
 def torch_batches(
@@ -70,11 +77,11 @@ def made_ahead(items: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
 
     An error raised there is raised here. A consumer that stops early stops the thread too.
     """
-    waiting: queue.Queue[Callable[[], Item] | None] = queue.Queue(ahead)
-    ended = threading.Event()
+    waiting: queue.Queue[Item | _End] = queue.Queue(ahead)
+    stopped = threading.Event()
 
-    def put(entry: Callable[[], Item] | None) -> bool:
-        while not ended.is_set():
+    def put(entry: Item | _End) -> bool:
+        while not stopped.is_set():
             try:
                 waiting.put(entry, timeout=0.1)
             except queue.Full:
@@ -85,24 +92,20 @@ def made_ahead(items: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
     def produce() -> None:
         try:
             for item in items:
-                if not put(lambda item=item: item):
+                if not put(item):
                     return
-            put(None)
         except BaseException as error:
-            put(_raising(error))
+            put(_End(error))
+        else:
+            put(_End())
 
     thread = threading.Thread(target=produce, daemon=True)
     thread.start()
     try:
-        while (entry := waiting.get()) is not None:
-            yield entry()
+        while not isinstance(entry := waiting.get(), _End):
+            yield entry
+        if entry.error is not None:
+            raise entry.error
     finally:
-        ended.set()
+        stopped.set()
         thread.join()
-
-
-def _raising(error: BaseException) -> Callable[[], Item]:
-    def fail() -> Item:
-        raise error
-
-    return fail

@@ -13,6 +13,12 @@ from .export import export_folder, source_fingerprint
 from .manifest import FORMAT, is_compiled
 
 
+def cached_place(folder: Path, precision: Precision) -> Path:
+    """Return where the compiled form of a model folder is kept, whether it was made or not."""
+    source = source_fingerprint(folder, read_architecture(folder))
+    return cache_folder() / "compiled" / f"{source[:32]}-{precision}-{FORMAT}"
+
+
 def compiled_folder(folder: Path, precision: Precision, *, verify: bool = True) -> Path:
     """Return the compiled form of a model folder, compiling it where that was not done before.
 
@@ -24,8 +30,7 @@ def compiled_folder(folder: Path, precision: Precision, *, verify: bool = True) 
     """
     if find_spec("openvino") is None:
         raise Unsupported("compiling an encoder needs the package openvino; pip install openvino")
-    source = source_fingerprint(folder, read_architecture(folder))
-    out = cache_folder() / "compiled" / f"{source[:32]}-{precision}-{FORMAT}"
+    out = cached_place(folder, precision)
     inexact = out.with_name(f"{out.name}.inexact")
     if inexact.is_file():
         raise Inexact(inexact.read_text(encoding="utf-8"))

@@ -75,3 +75,17 @@ def test_a_preset_of_another_shape_is_refused(base: Path, tmp_path: Path) -> Non
 def test_a_file_of_texts_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"texts\.txt: cannot be read"):
         _run("info", str(TINY), "--texts", str(tmp_path / "texts.txt"))
+
+
+def test_export_into_the_cache_is_what_the_name_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dsv3.encoder.load import load_encoder
+
+    monkeypatch.setenv("DSV3_CACHE", str(tmp_path / "cache"))
+    made = json.loads(_run("export", str(TINY), "--precision", "int8", "--json"))
+    assert made["encoder"] == f"{TINY},precision=int8"
+    assert made["least_cosine"] > 0.9
+    (folder,) = (tmp_path / "cache" / "compiled").iterdir()
+    assert json.loads((folder / "manifest.json").read_text())["fingerprint"] == made["fingerprint"]
+    assert load_encoder(made["encoder"]).fingerprint == made["fingerprint"]
