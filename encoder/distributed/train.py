@@ -116,9 +116,9 @@ def load_base(base: Path, settings: DistributedSettings) -> SentenceTransformer:
             weight.requires_grad_(False)
     if settings.gradient_checkpointing:
         inner: Any = encoder[0]
-        inner.auto_model.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        model = inner.auto_model
+        name = "activation_checkpointing_enable"  # as transformers 5 came to call it
+        getattr(model, name, model.gradient_checkpointing_enable)()
     return encoder
 
 
