@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,13 +29,6 @@ class TorchBatch:
     positions: IntArray
     ids: Tensor
     mask: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """Say that nothing more comes, and why if that is an error."""
-
-    error: BaseException | None = None
 
 
 def torch_batches(
@@ -73,39 +66,15 @@ def torch_batches(
 
 
 def made_ahead(items: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
-    """Yield what another thread takes from `items`, which runs at most `ahead` items in front.
+    """Yield items, none of them None, which another thread makes up to `ahead` in front.
 
-    An error raised there is raised here. A consumer that stops early stops the thread too.
+    An error raised there is raised here.
     """
-    waiting: queue.Queue[Item | _End] = queue.Queue(ahead)
-    stopped = threading.Event()
-
-    def put(entry: Item | _End) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def produce() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(next, items, None) for _ in range(ahead))
         try:
-            for item in items:
-                if not put(item):
-                    return
-        except BaseException as error:
-            put(_End(error))
-        else:
-            put(_End())
-
-    thread = threading.Thread(target=produce, daemon=True)
-    thread.start()
-    try:
-        while not isinstance(entry := waiting.get(), _End):
-            yield entry
-        if entry.error is not None:
-            raise entry.error
-    finally:
-        stopped.set()
-        thread.join()
+            while (item := waiting.popleft().result()) is not None:
+                waiting.append(thread.submit(next, items, None))
+                yield item
+        finally:
+            thread.shutdown(cancel_futures=True)
