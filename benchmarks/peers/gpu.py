@@ -1,6 +1,6 @@
 """Measure encoding on a GPU: products a second, and the share of peak bfloat16 throughput.
 
-Run as `python -m benchmarks.gpu_encoding products.jsonl.gz --peak-tflops 989` (an H100 SXM's dense
+Run as `python -m benchmarks.peers.gpu products.jsonl.gz --peak-tflops 989` (an H100 SXM's dense
 bfloat16 peak). sentence-transformers encodes the same texts on the same GPU, in float32 and in
 bfloat16, for comparison; `--device cpu` tries the script where there is no GPU.
 """
@@ -21,7 +21,7 @@ from dsv3.encoder.default import default_folder
 from dsv3.encoder.folders import find_folder
 from dsv3.encoder.load import load_encoder
 
-from benchmarks.peers.product_texts import read_products
+from .product_texts import read_products
 
 
 def multiply_adds(folder: Path, lengths: Sequence[int]) -> float:
