@@ -58,6 +58,10 @@ def train(
         float, typer.Option(help="Share of the steps on graded lists.", min=0, max=1)
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(help="Where texts are cut while training.")] = 64,
+    blend: Annotated[
+        float,
+        typer.Option(help="Share of trained weights; the rest are the base's.", min=0, max=1),
+    ] = 0.5,
     checkpointing: Annotated[
         bool, typer.Option("--checkpointing", help="Compute activations twice to save memory.")
     ] = False,
@@ -89,7 +93,7 @@ def train(
     settings = TrainingSettings(
         epochs=epochs, batch_size=batch, learning_rate=rate, negatives=negatives,
         matryoshka=_dims(matryoshka), graded=graded, max_tokens=max_tokens,
-        gradient_checkpointing=checkpointing, seed=seed,
+        gradient_checkpointing=checkpointing, blend=blend, seed=seed,
     )  # fmt: skip
     with shown_progress(quiet=json) as progress:
         outcome = train_shop(

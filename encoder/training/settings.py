@@ -31,6 +31,7 @@ class TrainingSettings:
         gradient_checkpointing: compute activations twice instead of keeping them.
         bf16: None uses bfloat16 where the hardware multiplies it.
         freeze_embeddings: keep the table of words as it was.
+        blend: share of the trained weights in those that are kept, the rest being the base's.
         seed: of the order of examples, dropout and all else that is random.
 
     """
@@ -53,14 +54,16 @@ class TrainingSettings:
     gradient_checkpointing: bool = False
     bf16: bool | None = None
     freeze_embeddings: bool = False
+    blend: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "mini_batch_size", "learning_rate", "max_tokens"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name} {getattr(self, name)} must be above 0")
-        if not 0 <= self.graded <= 1:
-            raise InputError(f"graded {self.graded} is a share of the steps, from 0 to 1")
+        for name in ("graded", "blend"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} {getattr(self, name)} is a share, from 0 to 1")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""

@@ -118,6 +118,7 @@ def train_encoder(
     out = free_folder(out)
     scratch = out.with_name(f".{out.name}.training")
     _prepare(scratch, _digest(base, examples, graded, chosen))
+    from .blend import blend_weights
     from .run import run_trainer
 
     model = _load(base)
@@ -125,6 +126,8 @@ def train_encoder(
     model.max_seq_length = min(chosen.max_tokens, limit or chosen.max_tokens)
     trained = run_trainer(model, examples, graded, held_out, chosen, scratch, on_progress)
     model.max_seq_length = limit
+    if chosen.blend < 1:
+        blend_weights(model, _load(base), chosen.blend)
     with whole_folder(out) as unfinished:
         model.save_pretrained(str(unfinished), create_model_card=False)
         report = {"base": base.name, "settings": chosen.to_json(), **trained.to_json()}

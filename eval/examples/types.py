@@ -34,9 +34,12 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\S")
 _NUMBER = re.compile(r"\d+(?:[.,/x]\d+)*")
 _HAS_DIGIT = re.compile(r"\S*\d\S*")
 _LINKS = frozenset(
-    {"a", "an", "and", "as", "at", "by", "f", "for", "from", "in", "of", "on", "or", "the", "to"}
-    | {"w", "with", "without"}
+    ("a", "an", "and", "as", "at", "by", "from", "in", "of", "on", "or", "the", "to")
 )
+# What stands behind these is what a product goes with, not what it is.
+_ENDS = frozenset(("for", "f", "with", "w", "without", "fits", "incl", "including", "compatible"))
+# Of a type's products the share that lies farthest from its centre is taken for misread.
+_MISREAD = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class ProductType:
     Attributes:
         terms: its stemmed words, which name it.
         name: as most titles write it, in lower case.
-        places: its products in the pool, kinds of it included.
+        places: its products in the pool, kinds of it included, outliers not.
         cohesion: how close together they lie, from 0 to 1.
 
     """
@@ -89,7 +92,12 @@ class ProductTypes:
                 if terms[begin:] in self._cohesions:
                     members[terms[begin:]].add(place)
         return {
-            terms: ProductType(terms, self._name(terms), frozenset(places), self._cohesions[terms])
+            terms: ProductType(
+                terms,
+                self._name(terms),
+                _trimmed(self._pool.centred, places),
+                self._cohesions[terms],
+            )
             for terms, places in sorted(members.items())
         }
 
@@ -136,6 +144,17 @@ def _cohesion(centred: FloatArray, places: set[int]) -> float:
     return float(np.linalg.norm(centred[list(places)].mean(axis=0)))
 
 
+def _trimmed(centred: FloatArray, places: set[int]) -> frozenset[int]:
+    """Return the products nearest to their common centre, the centre of a trimmed mean."""
+    order = sorted(places)
+    own = centred[order]
+    near = own @ own.mean(axis=0)
+    kept = own[near >= np.quantile(near, _MISREAD)]
+    near = own @ kept.mean(axis=0)
+    bound = np.quantile(near, _MISREAD)
+    return frozenset(place for place, score in zip(order, near, strict=True) if score >= bound)
+
+
 def _runs(product: Product, passed_over: frozenset[str]) -> Iterator[list[str]]:
     """Yield runs of plain words of a title and of the last part of a category."""
     brand = {word.casefold() for word in _WORD.findall(product.brand or "")}
@@ -144,6 +163,8 @@ def _runs(product: Product, passed_over: frozenset[str]) -> Iterator[list[str]]:
         run: list[str] = []
         for word in _WORD.findall(_HAS_DIGIT.sub("|", text)):
             folded = word.casefold()
+            if folded in _ENDS:
+                break
             plain = folded[0].isalpha() and folded not in passed_over | brand | _LINKS
             if plain:
                 run.append(folded)

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dsv3.encoder.training.examples import Example
 from dsv3.encoder.training.graded import GradedList, graded_columns
@@ -28,7 +29,13 @@ EXAMPLES = [
     for thing in THINGS
 ]
 SETTINGS = TrainingSettings(
-    batch_size=8, mini_batch_size=8, learning_rate=2e-3, evaluations=2, max_tokens=16, bf16=False
+    batch_size=8,
+    mini_batch_size=8,
+    learning_rate=2e-3,
+    evaluations=2,
+    max_tokens=16,
+    bf16=False,
+    blend=1.0,
 )
 
 
@@ -130,6 +137,18 @@ def test_held_out_figure_is_ndcg() -> None:
     assert task.ndcg(Model()) == pytest.approx(0.63093, abs=1e-5)  # type: ignore[arg-type]
 
 
+def test_a_blend_lies_between(tmp_path: Path) -> None:
+    shares = {"base": 0.0, "half": 0.5, "whole": 1.0}
+    for name, share in shares.items():
+        train_encoder(TINY, tmp_path / name, EXAMPLES, settings=replace(SETTINGS, blend=share))
+    base, half, whole = (load_file(tmp_path / name / "model.safetensors") for name in shares)
+    original = load_file(TINY / "model.safetensors")
+    for name, weight in original.items():
+        assert np.allclose(base[name], weight, atol=1e-7)
+        assert np.allclose(half[name], (weight + whole[name]) / 2, atol=1e-6)
+    assert any(not np.allclose(whole[name], weight, atol=1e-4) for name, weight in original.items())
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed after a checkpoint, the same call ends with the weights of an undisturbed run."""
@@ -167,7 +186,7 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         train_encoder(tmp_path, tmp_path / "model", EXAMPLES)
     with pytest.raises(InputError, match="must be above 0"):
         TrainingSettings(epochs=0)
-    with pytest.raises(InputError, match="share of the steps"):
+    with pytest.raises(InputError, match="graded 2 is a share"):
         TrainingSettings(graded=2)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
