@@ -192,7 +192,8 @@ def show_costs(reports: dict[str, dict[str, Any]]) -> None:
 
 def speed(found: dict[str, Any]) -> float:
     """Return the tokens a second of a median step."""
-    return statistics.median(step["tokens"] / step["seconds"] for step in found["steps"][2:])
+    speeds = [float(step["tokens"] / step["seconds"]) for step in found["steps"][2:]]
+    return statistics.median(speeds)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ METRIC = "held_out_ndcg"
 def computes_bf16() -> bool:
     """Say whether the hardware multiplies bfloat16 itself."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(supported and supported())
 
@@ -63,10 +63,11 @@ def run_trainer(
     data, losses = _lessons(model, examples, graded, settings)
     steps = _count_steps(data, settings)
     bf16 = computes_bf16() if settings.bf16 is None else settings.bf16
+    transformer: Any = model[0]
     if settings.gradient_checkpointing:
-        model[0].auto_model.gradient_checkpointing_enable()
+        transformer.auto_model.gradient_checkpointing_enable()
     if settings.freeze_embeddings:
-        model[0].auto_model.get_input_embeddings().requires_grad_(False)
+        transformer.auto_model.get_input_embeddings().requires_grad_(False)
     log = _Log(on_progress, steps)
     balance = BalanceCallback()
     callbacks: list[TrainerCallback] = [log, balance]
@@ -206,18 +207,18 @@ def _has_checkpoint(scratch: Path) -> bool:
     return any(path.is_dir() for path in scratch.glob("checkpoint-*"))
 
 
-class _Evaluator(SentenceEvaluator):  # type: ignore[misc]
+class _Evaluator(SentenceEvaluator):
     """Ask the held-out queries."""
 
     def __init__(self, held_out: HeldOut, log: _Log) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._held_out = held_out
         self._log = log
         self.primary_metric = METRIC
 
     def __call__(
         self,
-        model: SentenceTransformer,
+        model: Any,
         output_path: str | None = None,
         epoch: int = -1,
         steps: int = -1,

@@ -68,7 +68,9 @@ def together(tmp_path: Path) -> Together:
 def _child(work: Callable[[int], Any], rank: int, size: int, folder: Path) -> None:
     torch.set_num_threads(1)
     try:
-        store = dist.FileStore(str(folder / "store"), size)
+        store = dist.FileStore(  # type: ignore[attr-defined]
+            str(folder / "store"), size
+        )
         dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
         torch.save(work(rank), folder / f"{rank}.pt")
         (folder / f"{rank}.done").touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,16 +76,17 @@ def test_one_process_goes_on_where_two_were_stopped(
         # Both are stopped: told is called in the first process alone.
         from dsv3.encoder.distributed.trainer import Trainer
 
-        original = Trainer._note
+        original: Any = Trainer._note
 
         def note(self: Trainer, *args: object) -> None:
-            original(self, *args)  # type: ignore[arg-type]
+            original(self, *args)
             if len(self.steps) == 6:
                 raise Stopped
 
-        Trainer._note = note  # type: ignore[method-assign]
-        with pytest.raises(Stopped):
-            train_distributed(calm, out, examples, settings)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Trainer, "_note", note)
+            with pytest.raises(Stopped):
+                train_distributed(calm, out, examples, settings)
         return rank
 
     together(work)
@@ -124,9 +126,10 @@ def test_the_copy_is_taken_before_training_goes_on(tmp_path: Path) -> None:
         saved = []
         for number in range(1, 5):
             saved.append(model.weight.detach().clone())
-            assert checkpoints.due
+            due = [checkpoints.due]
             checkpoints.save(model, optimizer, {"step": number})
-            assert not checkpoints.due, "one is being written"
+            due.append(checkpoints.due)
+            assert due == [True, False], "after saving, one is being written"
             optimizer.step()
             with torch.no_grad():
                 model.weight.add_(1)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from dsv3.encoder.distributed.experts import ParallelExperts, divide_experts
@@ -83,7 +85,8 @@ def test_experts_that_cannot_be_divided_are_refused(together: Together) -> None:
     def work(rank: int) -> list[str]:
         mesh = init_device_mesh("cpu", (2,), mesh_dim_names=("expert",))
         said = []
-        for changes in ({"num_experts": 5}, {"moe_layers": []}):
+        impossible: list[dict[str, Any]] = [{"num_experts": 5}, {"moe_layers": []}]
+        for changes in impossible:
             config = V3Config(**{**SHAPE.to_dict(), **changes})
             with pytest.raises(InputError) as error:
                 divide_experts(V3Model(config), mesh)

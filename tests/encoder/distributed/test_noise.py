@@ -22,8 +22,8 @@ def test_it_finds_the_noise_of_gradients_made_with_a_known_one() -> None:
 
 
 def test_before_the_first_step_there_is_no_estimate() -> None:
+    assert NoiseScale().examples is None
     noise = NoiseScale()
-    assert noise.examples is None
     noise.update(5.0, 8, 1.0, 16)
     assert noise.examples == math.inf, "the signal's estimate is below zero"
     assert NoiseScale(**noise.to_json()).examples == math.inf

@@ -60,7 +60,9 @@ def test_two_processes_sum_what_travels_and_count_its_bytes(
         reduce = CompressedReduceScatter(wire(compression), traffic, measured=True)
         mine = torch.randn(8 * BLOCK, generator=torch.Generator().manual_seed(rank))
         output = torch.empty(4 * BLOCK)
-        reduce(output, mine, torch.distributed.group.WORLD)
+        world = torch.distributed.group.WORLD
+        assert world is not None
+        reduce(output, mine, world)
         return output, traffic.reduced, traffic.square
 
     found = together(work)

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,9 +86,10 @@ def test_a_larger_batch_than_memory_gives_the_same_run(tmp_path: Path) -> None:
     model = SentenceTransformer(str(TINY))
     for _, gates in gates_of(model):
         gates.loss_weight = 0.0
-    model[0].auto_model.config.router_aux_loss_coef = 0.0
-    model[0].auto_model.config.hidden_dropout_prob = 0.0
-    model[0].auto_model.config.attention_probs_dropout_prob = 0.0
+    first: Any = model[0]
+    first.auto_model.config.router_aux_loss_coef = 0.0
+    first.auto_model.config.hidden_dropout_prob = 0.0
+    first.auto_model.config.attention_probs_dropout_prob = 0.0
     model.save_pretrained(str(base), create_model_card=False)
     losses = [
         train_encoder(
