@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal
 
 import torch
@@ -92,7 +93,7 @@ def removed(config: V3Config, site: Site, ratio: float) -> int:
     """
     count = units(config, site)
     if site.part == "heads":
-        gone = -int(-ratio * count // 1)
+        gone = ceil(ratio * count - 1e-9)
     elif count < 4 * _STEP:
         gone = round(ratio * count)
     else:
