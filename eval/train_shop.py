@@ -105,7 +105,7 @@ def train_shop(
 
     The judge is the paired randomisation test on nDCG@10 of an exact ranking of the shop's
     products by each model alone, over queries that no lesson names. A model that is not better
-    is kept at `<out>.refused`.
+    is kept at `<out>.refused`, in place of one that was refused before.
 
     Args:
         folder: the shop.

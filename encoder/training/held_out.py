@@ -33,11 +33,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> HeldOut:
-        """Make the task of finding each example's positive among all texts of the examples.
-
-        A positive of the same topic as the query gains nothing but is left out of its ranking:
-        it may well be an answer.
-        """
+        """Make the task of finding each query's positives among all texts of the examples."""
         texts = dict.fromkeys(
             text for example in examples for text in (example.positive, *example.negatives)
         )
