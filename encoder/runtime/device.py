@@ -25,6 +25,8 @@ def computes_bf16() -> bool:
 def compile_graph(graph: Model | Path, *, threads: int, bf16: bool) -> CompiledModel:
     """Compile a graph; one stored as a file has its weights mapped, not read."""
     settings: dict[str, Any] = {
+        # Each process would pin its threads to the same first cores: two workers on one of them.
+        "ENABLE_CPU_PINNING": False,
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         "NUM_STREAMS": 1,

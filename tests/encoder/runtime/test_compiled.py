@@ -12,6 +12,7 @@ from dsv3.encoder.cache import EmbeddingCache, text_key
 from dsv3.encoder.corpus import fill_cache
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.names import EncoderName
+from dsv3.encoder.runtime.encoder import CompiledEncoder
 from dsv3.errors import EncoderError
 
 _NO_HEAVY_IMPORTS = """
@@ -117,3 +118,10 @@ def test_worker_processes_give_the_same_vectors(
     np.testing.assert_array_equal(tokens, encoder.count_tokens(texts))
     assert stats.cut == int((tokens > 48).sum()) > 0
     np.testing.assert_allclose(vectors, encoder.encode_documents(texts), atol=1e-5)
+
+
+def test_processes_are_not_pinned_to_one_core(small_model: Any) -> None:
+    encoder = load_encoder(str(small_model()))
+    encoder.encode_queries(["kettle"])
+    assert isinstance(encoder, CompiledEncoder)
+    assert encoder._compiled.get_property("ENABLE_CPU_PINNING") is False
