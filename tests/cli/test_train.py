@@ -30,7 +30,7 @@ def shop(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "shop.dsv3"))
 
 
-def dsv3(*arguments: str | Path) -> Result:
+def dsv3(*arguments: str | Path | float) -> Result:
     from dsv3.cli.app import app
 
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
