@@ -52,6 +52,7 @@ def judge(
     most_loss: float,
     adopt: bool,
     layout: str = "auto",
+    catalog_url: str | None = None,
     workers: int | None = None,
     json: bool = False,
 ) -> None:
@@ -63,7 +64,13 @@ def judge(
     qrels = load_qrels(judgments, layout)
     with shown_progress(quiet=json) as progress:
         verdict = judge_change(
-            shop, changes, qrels, most_loss=most_loss, workers=workers, progress=progress
+            shop,
+            changes,
+            qrels,
+            most_loss=most_loss,
+            catalog_url=catalog_url,
+            workers=workers,
+            progress=progress,
         )
     if json:
         import orjson
@@ -75,7 +82,7 @@ def judge(
         typer.echo(f"dsv3: {verdict.refusal}", err=True)
         raise typer.Exit(1)
     if adopt:
-        adopt_change(shop, verdict, workers=workers)
+        adopt_change(shop, verdict, catalog_url=catalog_url, workers=workers)
         typer.echo(f"{shop}: changed", err=json)
 
 

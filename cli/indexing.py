@@ -132,6 +132,10 @@ def index(
         "language": language,
     }
     judged = _gated(changes, encoder, judgments) if gate else {}
+    if gate and json:
+        raise InputError(
+            "--gate prints a table; for JSON: dsv3 eval change --adopt --json"
+        )
     with shown_progress(quiet=json) as progress:
         done = index_shop(
             into,
@@ -144,7 +148,17 @@ def index(
             progress=progress,
             on_recognised=show_fields,
         )
-    if json:
+    if gate and not json:
+        from ..eval.change import MOST_LOSS
+        from .eval_change import judge
+        from .render import index_summary
+
+        index_summary(console(), summary(done, into))
+        judge(
+            into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
+            catalog_url=catalog, workers=workers,
+        )  # fmt: skip
+    elif json:
         import orjson
 
         typer.echo(orjson.dumps(summary(done, into)).decode())
@@ -152,14 +166,6 @@ def index(
         from .render import index_summary
 
         index_summary(console(), summary(done, into))
-    if gate:
-        from ..eval.change import MOST_LOSS
-        from .eval_change import judge
-
-        judge(
-            into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
-            workers=workers, json=json,
-        )  # fmt: skip
 
 
 def _gated(
@@ -179,7 +185,7 @@ def _judgments(encoder: str | None, given: Path | None) -> Path:
     """Return the judgments given, else those that `dsv3 train` left in the encoder's folder."""
     if given is not None:
         return given
-    own = Path(encoder or "") / "held_out.csv"
+    own = Path((encoder or "").partition(",")[0]).expanduser() / "held_out.csv"
     if encoder is None or not own.is_file():
         raise InputError("--gate needs --judgments, or an encoder made by dsv3 train")
     return own

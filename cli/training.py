@@ -21,6 +21,9 @@ REWRITES = "brands,units,compounds,spelling,order,fewer"
 def train(
     shop: Annotated[Path, typer.Option("--in", help="The shop to learn from.")],
     out: Annotated[Path, typer.Option(help="Folder to write the trained model to.")],
+    catalog: Annotated[
+        str | None, typer.Option(help="Where the catalogue is, with its password.")
+    ] = None,
     base: Annotated[
         str, typer.Option(help="What to train: 'default', a dense or V3 folder, or a hub name.")
     ] = "default",
@@ -45,8 +48,8 @@ def train(
         float, typer.Option(help="Share of the examples that are also rewritten.", min=0, max=1)
     ] = 0.25,
     language: Annotated[
-        str, typer.Option(help="Two-letter code of the texts' language; any takes all.")
-    ] = "en",
+        str, typer.Option(help="Two-letter code of the texts' language; the shop's own by default.")
+    ] = "shop",
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 1.0,
     batch: Annotated[int, typer.Option(help="Examples in a step.", min=2)] = 64,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-5,
@@ -55,7 +58,7 @@ def train(
         str, typer.Option(help="Leading dimensions to train too, as in 256,128.")
     ] = "",
     graded: Annotated[
-        float, typer.Option(help="Share of the steps on graded lists.", min=0, max=1)
+        float, typer.Option(help="Share of the steps on graded lists.", min=0, max=0.9)
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(help="Where texts are cut while training.")] = 64,
     blend: Annotated[
@@ -88,7 +91,7 @@ def train(
         test=load_qrels(test, "auto") if test else None,
         augmentation=Augmentation(_names(rewrites), rewritten),
         negatives=negatives,
-        language=None if language == "any" else language,
+        language=language,
     )
     settings = TrainingSettings(
         epochs=epochs, batch_size=batch, learning_rate=rate, negatives=negatives,
@@ -100,6 +103,7 @@ def train(
             shop,
             out,
             base=base,
+            catalog_url=catalog,
             sources=sources,
             settings=settings,
             examples_out=examples_out,

@@ -17,7 +17,7 @@ from ..encoder.load import load_encoder
 from ..encoder.training.examples import write_examples
 from ..encoder.training.settings import TrainingSettings
 from ..encoder.training.train import Progress as Step
-from ..encoder.training.train import Trained, train_encoder
+from ..encoder.training.train import Trained, check_installed, train_encoder
 from ..encoder.v3.folder import free_folder
 from ..errors import ShopError
 from ..indexer.shop import Shop
@@ -96,6 +96,7 @@ def train_shop(
     out: str | Path,
     *,
     base: str = "default",
+    catalog_url: str | None = None,
     sources: Sources | None = None,
     settings: TrainingSettings | None = None,
     examples_out: Path | None = None,
@@ -111,6 +112,7 @@ def train_shop(
         folder: the shop.
         out: folder of the trained model; must not exist, or be empty.
         base: "default", a folder or a hub name.
+        catalog_url: where the catalogue is, if not where the shop remembers it.
         sources: what to learn from; the catalogue alone when None.
         settings: how to train.
         examples_out: also write the examples there, as `dsv3 model fit` takes them.
@@ -122,13 +124,14 @@ def train_shop(
         EncoderError: the base cannot be loaded.
 
     """
+    check_installed()
     out = free_folder(out)
     chosen = settings or TrainingSettings()
     wanted = sources or Sources()
     weights = default_folder() if base == "default" else find_folder(base)
     candidate = out.with_name(f"{out.name}.refused")
     with (
-        ECommRetriever.open(folder) as shop,
+        ECommRetriever.open(folder, catalog_url=catalog_url) as shop,
         EmbeddingCache(Shop.existing(folder).embeddings) as cache,
     ):
         pool = read_pool(shop, cache, seed=chosen.seed)
@@ -221,7 +224,7 @@ def _write_beside(folder: Path, lessons: Lessons) -> None:
         writer = csv.writer(stream)
         writer.writerow(("query", "product_id", "grade"))
         for query, judged in lessons.test.grades.items():
-            for product, grade in judged.items():
+            for product, grade in judged.items():  # the gate knows grades, not gains
                 writer.writerow((lessons.test.text(query), product, grade))
     report = json.dumps(lessons_json(lessons), indent=2)
     (folder / REPORT_FILE).write_text(report, encoding="utf-8")

@@ -58,6 +58,13 @@ def _other(examples: Sequence[Example], than: Example, generator: random.Random)
     """Return another example's positive; its own where there is no other."""
     for _ in range(20):
         drawn = generator.choice(examples)
-        if drawn.positive != than.positive and (drawn.topic != than.topic or not than.topic):
+        if drawn.positive != than.positive and not _kindred(drawn.topic, than.topic):
             return drawn.positive
     return than.positive
+
+
+def _kindred(one: str, other: str) -> bool:
+    """Say whether two topics are one, or one ends in the words of the other."""
+    if not one or not other:
+        return False
+    return f" {one}".endswith(f" {other}") or f" {other}".endswith(f" {one}")

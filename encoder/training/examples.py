@@ -48,10 +48,19 @@ class Example:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
-    """Write examples as JSON Lines; returns how many."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write examples as JSON Lines; returns how many.
+
+    Raises:
+        InputError: the file cannot be written.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("wb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
     count = 0
-    with path.open("wb") as stream:
+    with stream:
         for example in examples:
             stream.write(orjson.dumps(example.to_json(), option=orjson.OPT_APPEND_NEWLINE))
             count += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from sentence_transformers.util import pairwise_cos_sim
 from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
+from ...errors import InputError
 from ..v3.balance import gates_of, scale_balance_loss
 from ..v3.balance_callback import BalanceCallback
 from .dataset import contrastive_columns
@@ -122,6 +124,7 @@ def _lessons(
         batch_size=settings.batch_size,
     )
     if settings.matryoshka:
+        _check_dims(model, settings.matryoshka)
         dims = [*settings.matryoshka, model.get_embedding_dimension() or 0]
         contrast = MatryoshkaLoss(model, contrast, sorted(set(dims), reverse=True))
     data, losses = {"contrast": columns.dataset}, {"contrast": contrast}
@@ -132,6 +135,12 @@ def _lessons(
         data["graded"] = lists
         losses["graded"] = DistillKLDivLoss(model, _scaled_cosine(settings.scale))
     return data, losses
+
+
+def _check_dims(model: SentenceTransformer, dims: Sequence[int]) -> None:
+    own = model.get_embedding_dimension() or 0
+    if max(dims) > own:
+        raise InputError(f"the model's vectors have {own} dimensions, not {max(dims)}")
 
 
 def _scaled_cosine(scale: float) -> Callable[[Tensor, Tensor], Tensor]:
@@ -204,7 +213,11 @@ def _seed(seed: int) -> None:
 
 
 def _has_checkpoint(scratch: Path) -> bool:
-    return any(path.is_dir() for path in scratch.glob("checkpoint-*"))
+    """Say whether a whole checkpoint is left; one that was being written is removed."""
+    for path in scratch.glob("checkpoint-*"):
+        if not (path / "trainer_state.json").is_file():
+            shutil.rmtree(path)
+    return any(scratch.glob("checkpoint-*"))
 
 
 class _Evaluator(SentenceEvaluator):

@@ -7,6 +7,9 @@ from typing import Any
 
 from ...errors import InputError
 
+# Contrast keeps a part of the steps: graded lists alone do not tell products apart.
+MOST_GRADED = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -61,9 +64,10 @@ class TrainingSettings:
         for name in ("epochs", "batch_size", "mini_batch_size", "learning_rate", "max_tokens"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name} {getattr(self, name)} must be above 0")
-        for name in ("graded", "blend"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} {getattr(self, name)} is a share, from 0 to 1")
+        if not 0 <= self.blend <= 1:
+            raise InputError(f"blend {self.blend} is a share, from 0 to 1")
+        if not 0 <= self.graded <= MOST_GRADED:
+            raise InputError(f"graded {self.graded} is a share, from 0 to {MOST_GRADED}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""

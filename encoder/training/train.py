@@ -58,8 +58,9 @@ class Trained:
 
     @property
     def best(self) -> tuple[int, float]:
-        """Return the step whose state was kept, and its figure; step 0 is the base itself."""
-        return max(self.held_out, key=lambda pair: (pair[1], -pair[0]), default=(self.steps, 0.0))
+        """Return the step whose state was kept, and its figure; the base, step 0, never is."""
+        after = [pair for pair in self.held_out if pair[0] > 0]
+        return max(after, key=lambda pair: (pair[1], -pair[0]), default=(self.steps, 0.0))
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
@@ -111,7 +112,7 @@ def train_encoder(
         MissingExtra: the packages of the extra `train` are not installed.
 
     """
-    _check_installed()
+    check_installed()
     chosen = settings or TrainingSettings()
     if len(examples) < 2:
         raise InputError(f"{len(examples)} examples: a contrast needs at least 2")
@@ -122,6 +123,8 @@ def train_encoder(
     from .run import run_trainer
 
     model = _load(base)
+    if str(model.similarity_fn_name) == "dot":
+        raise EncoderError(f"{base}: it compares by dot product, and training is by cosine")
     limit = model.max_seq_length
     model.max_seq_length = min(chosen.max_tokens, limit or chosen.max_tokens)
     trained = run_trainer(model, examples, graded, held_out, chosen, scratch, on_progress)
@@ -136,10 +139,16 @@ def train_encoder(
     return trained
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Say early what is missing.
+
+    Raises:
+        MissingExtra: the packages of the extra `train` are not installed.
+
+    """
     from importlib.util import find_spec
 
-    for package in ("accelerate", "datasets"):
+    for package in ("accelerate", "datasets", "datasketch", "py3langid"):
         if find_spec(package) is None:
             raise MissingExtra(package, "train", "Training an encoder")
 

@@ -26,9 +26,11 @@ Rewrite = Callable[[str, Vocabulary, random.Random], str | None]
 
 def brand_alias(query: str, vocabulary: Vocabulary, generator: random.Random) -> str | None:
     """Write a brand otherwise: "tp-link router" -> "tplink router"."""
-    for brand, others in vocabulary.brands.items():
-        if query == brand or query.startswith(f"{brand} "):
-            return generator.choice(list(others)) + query[len(brand) :]
+    words = query.split()
+    for end in range(len(words), 0, -1):  # the longest brand that the query begins with
+        others = vocabulary.brands.get(" ".join(words[:end]))
+        if others:
+            return " ".join([generator.choice(list(others)), *words[end:]])
     return None
 
 

@@ -136,18 +136,25 @@ class CatalogueQueries:
         models = _MODEL.findall(product.title)
         if not models:
             return None
-        text = f"{product.brand or ''} {self._generator.choice(models)}".strip().casefold()
-        return self._query("model", text, place, (), frozenset({place}))
+        model = self._generator.choice(models).casefold()
+        text = f"{product.brand or ''} {model}".strip().casefold()
+        answers = frozenset(other for other, title in enumerate(self._titles) if model in title)
+        return self._query("model", text, place, (), answers)
 
     def title_words(self, place: int, terms: Terms) -> CatalogueQuery | None:
-        """Ask for one product by some words of its title, in order."""
+        """Ask by some words of a title, in order; all titles that hold them answer."""
         words = _WORD.findall(self.pool.products[place].title.casefold())
         if len(words) < _SHORT_VALUE:
             return None
         count = self._generator.randint(2, min(5, len(words)))
         kept = sorted(self._generator.sample(range(len(words)), count))
-        text = " ".join(words[at] for at in kept)
-        return self._query("title words", text, place, (), frozenset({place}))
+        chosen = [words[at] for at in kept]
+        answers = frozenset(
+            other
+            for other, title in enumerate(self._titles)
+            if all(word in title for word in chosen)
+        )
+        return self._query("title words", " ".join(chosen), place, (), answers)
 
     def _query(
         self,
@@ -163,6 +170,10 @@ class CatalogueQueries:
     def _fit_to_type(self, value: str) -> bool:
         words = value.split()
         return 0 < len(words) <= _SHORT_VALUE and all(word.isalpha() for word in words)
+
+    @cached_property
+    def _titles(self) -> list[str]:
+        return [product.title.casefold() for product in self.pool.products]
 
     @cached_property
     def _by_brand(self) -> dict[str, frozenset[int]]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from ...encoder.training.examples import Example
 from ...encoder.training.filters.pipeline import FilterReport, filter_examples
+from ...encoder.training.filters.repetition import RepetitionCheck
 from ...encoder.training.graded import GradedList
 from ...encoder.training.held_out import HeldOut
+from ...errors import InputError
 from ..qrels import Qrels
 from .augment import Augmentation, augment
 from .catalogue import CatalogueQueries, CatalogueQuery
@@ -30,6 +32,27 @@ HELD_OUT = 0.2
 # Examples kept back to tell, while training, when to stop.
 _WATCHED = 300
 _MOST_TEST_QUERIES = 500
+_CODES = {
+    "arabic": "ar",
+    "chinese": "zh",
+    "danish": "da",
+    "dutch": "nl",
+    "english": "en",
+    "finnish": "fi",
+    "french": "fr",
+    "german": "de",
+    "greek": "el",
+    "hungarian": "hu",
+    "italian": "it",
+    "norwegian": "no",
+    "portuguese": "pt",
+    "romanian": "ro",
+    "russian": "ru",
+    "spanish": "es",
+    "swedish": "sv",
+    "tamil": "ta",
+    "turkish": "tr",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +67,8 @@ class Sources:
             judgments is kept back, or queries for types that training never names.
         augmentation: how queries are rewritten.
         negatives: mined negatives an example.
-        language: of the texts, for the first filter stage; None takes any.
+        language: two-letter code of the texts, for the first filter stage; "shop" takes the
+            language that the shop stems, "any" all.
 
     """
 
@@ -54,7 +78,7 @@ class Sources:
     test: Qrels | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
     negatives: int = 1
-    language: str | None = "en"
+    language: str = "shop"
 
 
 @dataclass(frozen=True)
@@ -103,7 +127,12 @@ def prepare_lessons(
     drawn = list(CatalogueQueries(pool, types, seed=seed).draw(sources.catalogue))
     judged, test = _part_judgments(sources, seed)
     if test is None:
-        drawn, test = _part_queries(drawn, pool, seed)
+        drawn, test = _part_queries(drawn, pool, types, seed)
+    if not len(test):
+        raise InputError(
+            "no query is left to examine the model by: the shop shows too few product types; "
+            "give judgments, or judgments to test by"
+        )
     progress.start("mine", len({query.text for query in drawn}))
     told = 0
 
@@ -125,17 +154,21 @@ def prepare_lessons(
         examples,
         encoder=shop.encoder,
         held_out=list(test.queries.values()),
-        language=sources.language,
+        language=_language(sources.language, shop.settings.language),
     )
     progress.finish()
+    _check_enough(len(examples), kept, filters)
     taught, watched = _part_examples(kept, seed)
     vocabulary = read_vocabulary(pool.products)
-    taught += augment(taught, vocabulary, sources.augmentation, seed=seed)
+    exam = RepetitionCheck(list(test.queries.values()))
+    rewritten = augment(taught, vocabulary, sources.augmentation, seed=seed)
+    taught += [example for example in rewritten if not exam.leaks(example.query)]
     lists = [
         one
         for qrels in (judged, sources.clicks)
         if qrels is not None
         for one in graded_lists(qrels, pool)
+        if not exam.leaks(one.query)
     ]
     return Lessons(
         examples=taught,
@@ -143,9 +176,16 @@ def prepare_lessons(
         watched=HeldOut.of(watched),
         test=test,
         filters=filters,
-        coverage=measure_coverage(pool, types, {query.topic for query in drawn}),
+        coverage=measure_coverage(pool, types, {tuple(one.topic.split()) for one in taught}),
         counts=_counts(taught),
     )
+
+
+def _language(wanted: str, stemmed: str) -> str | None:
+    """Return the code of the language that texts have to be in; None where any will do."""
+    if wanted == "shop":
+        return _CODES.get(stemmed)
+    return None if wanted == "any" else wanted
 
 
 def _part_judgments(sources: Sources, seed: int) -> tuple[Qrels | None, Qrels | None]:
@@ -159,21 +199,42 @@ def _part_judgments(sources: Sources, seed: int) -> tuple[Qrels | None, Qrels | 
     return judged.select(queries[bound:]), judged.select(queries[:bound])
 
 
+def _check_enough(given: int, kept: Sequence[Example], filters: FilterReport) -> None:
+    if len(kept) < 2:
+        reasons = ", ".join(
+            f"{count:,} {reason}"
+            for stage in filters.stages
+            for reason, count in stage.dropped.items()
+        )
+        raise InputError(
+            f"the filters left {len(kept)} of {given:,} examples"
+            + (f" ({reasons})" if reasons else "")
+            + ": a contrast needs at least 2"
+        )
+
+
 def _part_queries(
-    drawn: Sequence[CatalogueQuery], pool: Pool, seed: int
+    drawn: Sequence[CatalogueQuery], pool: Pool, types: ProductTypes, seed: int
 ) -> tuple[list[CatalogueQuery], Qrels]:
     """Keep back the queries for some types; their answers, all of one grade, examine."""
     topics = sorted({query.topic for query in drawn if query.topic})
-    random.Random(seed).shuffle(topics)  # noqa: S311 - a split, not a secret
-    kept_back = set(topics[: round(HELD_OUT * len(topics))])
+    generator = random.Random(seed)  # noqa: S311 - a split, not a secret
+    generator.shuffle(topics)
+    kept_back = topics[: max(1, round(HELD_OUT * len(topics)))] if len(topics) > 1 else []
     examined = {
         query.text: query.answers for query in drawn if query.topic and query.topic in kept_back
     }
+    texts = generator.sample(sorted(examined), min(_MOST_TEST_QUERIES, len(examined)))
     grades = {
-        text: {pool.products[place].product_id: 1 for place in sorted(answers)}
-        for text, answers in sorted(examined.items())[:_MOST_TEST_QUERIES]
+        text: {pool.products[place].product_id: 1 for place in sorted(examined[text])}
+        for text in sorted(texts)
     }
-    taught = [query for query in drawn if not query.topic or query.topic not in kept_back]
+
+    def is_named(query: CatalogueQuery) -> bool:
+        topic = query.topic or types.of[query.place]
+        return any(types.compatible(topic, held) for held in kept_back)
+
+    taught = [query for query in drawn if not is_named(query)]
     return taught, Qrels(grades, source="queries made from the catalogue")
 
 

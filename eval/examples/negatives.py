@@ -87,7 +87,7 @@ class NearMisses:
         if not query.topic:
             return True
         brand = self._pool.products[place].brand
-        if query.brand is not None and brand is not None and brand != query.brand:
+        if query.brand is not None and brand and brand.casefold() != query.brand.casefold():
             return True
         terms = self._types.of[place]
         if not terms or self._types.compatible(terms, query.topic):

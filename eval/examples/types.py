@@ -128,10 +128,12 @@ class ProductTypes:
                         places[terms].add(place)
                         brands[terms].add(product.brand or "")
                         self._names[terms][" ".join(phrase)] += 1
+        known = {product.brand or "" for product in self._pool.products}
+        least = min(_LEAST_BRANDS, len(known))  # a shop of one brand, or of none
         return {
             terms: found
             for terms, found in places.items()
-            if len(found) >= _LEAST_PRODUCTS and len(brands[terms]) >= _LEAST_BRANDS
+            if len(found) >= _LEAST_PRODUCTS and len(brands[terms]) >= least
         }
 
 

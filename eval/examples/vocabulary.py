@@ -80,11 +80,11 @@ def _brand_aliases(products: Sequence[Product]) -> dict[str, tuple[str, ...]]:
     one when signs and spaces are taken away are aliases of each other.
     """
     spellings: dict[str, set[str]] = defaultdict(set)
-    for brand in {product.brand.casefold() for product in products if product.brand}:
+    for brand in sorted({product.brand.casefold() for product in products if product.brand}):
         spellings[_bare(brand)].add(brand)
     aliases = {}
     for bare, known in spellings.items():
-        for brand in known:
+        for brand in sorted(known):
             others = (known | _variants(brand, bare)) - {brand}
             if others:
                 aliases[brand] = tuple(sorted(others))
@@ -117,7 +117,7 @@ def _unit_aliases(used: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
 def _compounds(words: Mapping[str, int], pairs: Mapping[tuple[str, str], int]) -> dict[str, str]:
     """Return "sound bar" <-> "soundbar" where the catalogue writes both."""
     found = {}
-    for (left, right), count in pairs.items():
+    for (left, right), count in sorted(pairs.items()):
         joined = left + right
         if count >= _LEAST and words.get(joined, 0) >= _LEAST and min(len(left), len(right)) > 1:
             found[f"{left} {right}"] = joined

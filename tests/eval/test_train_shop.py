@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.training.examples import Example, read_examples
+from dsv3.encoder.training.filters.pipeline import filter_examples
+from dsv3.encoder.training.filters.repetition import RepetitionCheck
 from dsv3.encoder.training.settings import TrainingSettings
 from dsv3.encoder.training.train import Trained
 from dsv3.errors import InputError, ShopError
 from dsv3.eval.examples.augment import Augmentation
-from dsv3.eval.examples.lessons import Sources
+from dsv3.eval.examples.lessons import Sources, _check_enough
 from dsv3.eval.judgments.load import load_qrels
 from dsv3.eval.train_shop import HELD_OUT_FILE, REPORT_FILE, Outcome, train_shop
 from dsv3.indexer.index import index_shop
@@ -76,6 +78,24 @@ def test_no_lesson_names_a_query_of_the_test(taught: Outcome) -> None:
     assert not {frozenset(e.query.split()) for e in taught.lessons.examples} & examined
 
 
+def test_rewrites_and_graded_lists_do_not_give_the_test_away(shop: Path, tmp_path: Path) -> None:
+    qrels = load_qrels(ROOT / "sample_data" / "judgments.csv", "auto")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dsv3.eval.train_shop.train_encoder", stand_in)
+        outcome = train_shop(
+            shop,
+            tmp_path / "model",
+            base=str(TINY),
+            sources=Sources(
+                catalogue=600, judgments=qrels, test=qrels, augmentation=Augmentation(share=1)
+            ),
+            progress=Silent(),
+        )
+    exam = RepetitionCheck(list(qrels.queries.values()))
+    assert not [e.query for e in outcome.lessons.examples if exam.leaks(e.query)]
+    assert outcome.lessons.graded == []
+
+
 def test_what_lies_beside_the_model(taught: Outcome) -> None:
     with (taught.folder / HELD_OUT_FILE).open() as stream:
         rows = list(csv.DictReader(stream))
@@ -125,10 +145,16 @@ def test_judged_queries_part_into_lessons_and_test(shop: Path, tmp_path: Path) -
     assert lessons.counts["judgments"] > 200
 
 
+def test_nothing_left_says_why() -> None:
+    kept, report = filter_examples([Example("", "a b"), Example("", "c d")])
+    with pytest.raises(InputError, match=r"left 0 of 2 examples \(2 empty query\)"):
+        _check_enough(2, kept, report)
+
+
 def test_errors(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(ShopError, match="no shop"):
         train_shop(tmp_path / "none", tmp_path / "model", progress=Silent())
-    with pytest.raises(InputError, match="examples"):
+    with pytest.raises(InputError, match="no query is left to examine"):
         train_shop(
             shop, tmp_path / "model", base=str(TINY), sources=Sources(catalogue=0),
             progress=Silent(),

@@ -25,6 +25,8 @@ _SURE = 0.99
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SAYING = re.compile(r"\w{2,}|[^\x00-\u02ff\W]")  # or one character of a script without words
+# A word, or one character of a script written without spaces.
+_UNIT = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|\w+")
 # The mark of a lost character, and control characters other than tab and line ends.
 _BROKEN = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -54,15 +56,13 @@ class FormCheck:
             return "query of single letters"
         if len(example.query.split()) > LONGEST_QUERY:
             return f"query of over {LONGEST_QUERY} words"
-        if len(example.positive.split()) < SHORTEST_TEXT:
+        if len(_UNIT.findall(example.positive)) < SHORTEST_TEXT:
             return f"text of under {SHORTEST_TEXT} words"
         return None
 
     def _encoding(self, example: Example) -> str | None:
         for text in (example.query, example.positive):
-            if "\ufffd" in text or any(
-                ord(character) < 32 for character in text if character != "\n"
-            ):
+            if _BROKEN.search(text):
                 return "broken characters"
             if ftfy.badness.is_bad(text):
                 return "mojibake"

@@ -45,7 +45,7 @@ class RepetitionCheck:
 
     def __call__(self, example: Example) -> str | None:
         """Return why an example is dropped; None keeps it."""
-        if self._leaks(example.query):
+        if self.leaks(example.query):
             return "query of the test"
         signature = _signature(example)
         if self._index.query(signature):
@@ -54,7 +54,8 @@ class RepetitionCheck:
         self._count += 1
         return None
 
-    def _leaks(self, query: str) -> bool:
+    def leaks(self, query: str) -> bool:
+        """Say whether a query is one of the held-out queries, word order set aside."""
         words = _words(query)
         if frozenset(words) in self._exact:
             return True

@@ -22,6 +22,7 @@ TEXT = "Logitech M185 wireless mouse with a nano receiver, black"
     [
         (Example("wireless mouse", TEXT), None),
         (Example("鼠标", TEXT), None),
+        (Example("mouse", TEXT + "\tblack\r\n"), None),
         (Example(" ", TEXT), "empty query"),
         (Example("b", TEXT), "query of single letters"),
         (Example("word " * 17, TEXT), "query of over 16 words"),
@@ -46,6 +47,11 @@ def test_form(example: Example, reason: str | None) -> None:
 def test_any_language_passes_where_none_is_wanted() -> None:
     french = Example("casque", "Profitez d'un son riche et clair grâce à cette enceinte " * 3)
     assert FormCheck([french], language=None)(french) is None
+
+
+def test_a_script_without_spaces_has_words_too() -> None:
+    chinese = Example("无线鼠标", "罗技无线鼠标黑色")
+    assert FormCheck([chinese], language=None)(chinese) is None
 
 
 def test_form_knows_what_it_has_seen() -> None:
