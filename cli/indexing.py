@@ -133,9 +133,7 @@ def index(
     }
     judged = _gated(changes, encoder, judgments) if gate else {}
     if gate and json:
-        raise InputError(
-            "--gate prints a table; for JSON: dsv3 eval change --adopt --json"
-        )
+        raise InputError("--gate prints a table; for JSON: dsv3 eval change --adopt --json")
     with shown_progress(quiet=json) as progress:
         done = index_shop(
             into,
