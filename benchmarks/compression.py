@@ -36,14 +36,19 @@ CUTS: dict[str, Callable[[Pruner], Pruned]] = {
     "prune 0.5": lambda pruner: pruner.prune(0.5),
     "prune 0.3, all parts alike": lambda pruner: pruner.prune_alike(0.3),
 }
-COMBINED = {
-    "int8": Compression(["int8"]),
-    "prune 0.4, recovered": Compression(["prune"], pruning=Pruning(ratio=0.4), recovery=150),
-    "distil": Compression(["distil"]),
-    "distil, int8": Compression(["distil", "int8"]),
-    "distil, prune 0.3, recovered, int8": Compression(
-        ["distil", "prune", "int8"], pruning=Pruning(ratio=0.3), recovery=150
+# The variant that another is made from, as one call would make both after each other; "" for the
+# model itself.
+COMBINED: dict[str, tuple[str, Compression]] = {
+    "int8": ("", Compression(["int8"])),
+    "prune 0.4, recovered": (
+        "",
+        Compression(["prune"], pruning=Pruning(ratio=0.4), recovery=150),
     ),
+    "prune 0.4, int8": ("prune 0.4", Compression(["int8"])),
+    "distil": ("", Compression(["distil"])),
+    "distil, int8": ("distil", Compression(["int8"])),
+    "distil, prune 0.3": ("distil", Compression(["prune"], pruning=Pruning(ratio=0.3))),
+    "distil, prune 0.3, int8": ("distil, prune 0.3", Compression(["int8"])),
 }
 
 
@@ -70,9 +75,10 @@ class Workshop:
         return out
 
     def _compress(self, name: str, out: Path) -> None:
-        how = COMBINED[name]
+        before, how = COMBINED[name]
         how = replace(how, lessons=replace(how.lessons, steps=self._steps))
-        compress_model(self._model, out, self._texts, how)
+        base = str(self.make(before)) if before else self._model
+        compress_model(base, out, self._texts, how)
 
     def _cut(self, name: str, out: Path) -> None:
         """Prune with what was measured once for all ratios."""
