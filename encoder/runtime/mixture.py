@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .linear import LinearLayers
 
 Node = Any
+# Rows of an expert's product: each new shape costs a compilation and the memory to keep it.
+_STEP = 16
 
 
 def mix(
@@ -26,7 +28,8 @@ def mix(
 ) -> Node:
     """Return (batch, length, hidden): each token's weighted sum of the experts its gate chose.
 
-    The tokens of each expert are gathered, so that it is one matrix product over exactly them.
+    The tokens of each expert are gathered, so that it is one matrix product over them, filled up
+    with a row of zeros to a multiple of `_STEP`.
     """
     from .graph import feed
 
@@ -36,16 +39,29 @@ def mix(
         total = feed(tokens, mixture.shared, f"{name} shared", linears)
     else:
         total = ops.multiply(tokens, ops.constant(np.float32(0)))
+    count = ops.gather(ops.shape_of(tokens, "i32"), _int(0), _int(0))  # (), the place of the zeros
+    tokens, shares, total = (_with_zeros(each) for each in (tokens, shares, total))
     columns = ops.split(shares, _int(1), len(mixture.experts))
     for number, expert in enumerate(mixture.experts):
         share = columns.output(number)  # (tokens, 1)
-        chosen = ops.non_zero(ops.squeeze(share, _int(1)), "i32")  # (1, chosen)
-        rows = ops.squeeze(chosen, _int(0))
+        rows = _filled(ops.squeeze(ops.non_zero(ops.squeeze(share, _int(1)), "i32"), _int(0)), count)
         made = feed(ops.gather(tokens, rows, _int(0)), expert, f"{name} expert {number}", linears)
         weighed = ops.multiply(made, ops.gather(share, rows, _int(0)))
-        places = ops.transpose(chosen, _ints([1, 0]))  # (chosen, 1)
-        total = ops.scatter_nd_update(total, places, weighed, "sum")
+        total = ops.scatter_nd_update(total, ops.unsqueeze(rows, _int(1)), weighed, "sum")
+    total = ops.slice(total, _ints([0]), ops.unsqueeze(count, _int(0)), _ints([1]), _ints([0]))
     return ops.reshape(total, ops.shape_of(x, "i32"), special_zero=False)
+
+
+def _with_zeros(x: Node) -> Node:
+    """Return (n + 1, width): x (n, width) and a row of zeros."""
+    return ops.pad(x, _ints([0, 0]), _ints([1, 0]), "constant", ops.constant(np.float32(0)))
+
+
+def _filled(rows: Node, place: Node) -> Node:
+    """Fill up row numbers (n,) to a multiple of `_STEP` with `place`."""
+    count = ops.shape_of(rows, "i32")  # (1,)
+    missing = ops.floor_mod(ops.negative(count), _ints([_STEP]))
+    return ops.pad(rows, _ints([0]), missing, "constant", place)
 
 
 def _shares(tokens: Node, task: Node, mixture: Mixture, architecture: Architecture) -> Node:
