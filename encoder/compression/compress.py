@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -31,6 +31,9 @@ METHODS: tuple[Method, ...] = get_args(Method)
 RECORD = "compression.json"
 _START_TEXTS = 64
 _RANGE_TEXTS = 256
+# A pruned model is near the original already: at the student's rate it would first move away.
+# On product texts an eighth took the mean cosine from 0.952 to 0.958, the whole rate to 0.945.
+_RECOVERY_RATE = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Compression:
         layers: of the teacher, that the student begins with; None measures which are nearest.
         lessons: of distillation.
         pruning: how much, and how it is measured.
-        recovery: steps of distillation after pruning; 0 for none.
+        recovery: steps of distillation after pruning, at an eighth of its rate; 0 for none.
 
     """
 
@@ -182,7 +185,11 @@ def _prune(
     found = prune_model(model, samples, how.pruning, progress=progress)
     record.fields["prune"] = {"settings": asdict(how.pruning), **_pruned(found)}
     if how.recovery:
-        lessons = Lessons(**{**asdict(how.lessons), "steps": how.recovery})
+        lessons = replace(
+            how.lessons,
+            steps=how.recovery,
+            learning_rate=how.lessons.learning_rate * _RECOVERY_RATE,
+        )
         learned = teach(found.model, teacher, samples, lessons, progress=progress)
         record.fields["prune"]["recovery"] = _learned(learned)
     return found.model
