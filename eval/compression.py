@@ -180,14 +180,15 @@ def weigh(encoder_name: str) -> tuple[int | None, int]:
     """
     from ..encoder.default import default_folder
     from ..encoder.names import EncoderName
+    from ..encoder.runtime.manifest import is_compiled
 
     base = EncoderName.parse(encoder_name).base
     if base.partition(":")[0] == "hashing":
         return 0, 0
     folder = default_folder() if base == "default" else find_folder(base)
-    compiled = folder / "encoder.bin"
-    if compiled.is_file():
-        return _noted_parameters(folder), compiled.stat().st_size
+    compiled = sorted(folder.glob("*.bin"))  # for documents, and for queries
+    if is_compiled(folder):
+        return _noted_parameters(folder), sum(file.stat().st_size for file in compiled)
     files = sorted(folder.glob("*.safetensors"))
     return sum(map(_parameters, files)) or None, sum(file.stat().st_size for file in files)
 

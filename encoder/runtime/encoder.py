@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import EncoderError
 from ..base import Encoder, FloatArray, IntArray
 from ..long_text import encode_in_pieces
 from ..names import LongText, used_fingerprint
@@ -17,11 +15,14 @@ from .batch import Inputs, Task, batches, for_task
 from .manifest import GRAPH, TOKENIZER, read_manifest
 from .tokens import TextTokenizer
 
+if TYPE_CHECKING:
+    from .device import LazyGraph
+
 
 class CompiledEncoder(Encoder):
-    """Run an exported folder; its graph is loaded when the first text is encoded.
+    """Run an exported folder; its graphs are loaded when the first text is encoded.
 
-    Threads may share it: each has a request of its own, and they take turns computing.
+    Threads may share it, and take turns computing.
     """
 
     def __init__(
@@ -45,9 +46,7 @@ class CompiledEncoder(Encoder):
         )
         self._folder = folder
         self._threads = threads or 1
-        self._compiled: Any = None
-        self._compiling = threading.Lock()
-        self._requests = threading.local()
+        self._graphs: dict[str, LazyGraph] = {}
 
     def encode_queries(self, texts: Sequence[str]) -> FloatArray:
         """Encode what shoppers type; returns (n, dim) float32."""
@@ -77,24 +76,16 @@ class CompiledEncoder(Encoder):
         return vectors
 
     def _infer(self, given: Inputs, task: Task) -> FloatArray:
-        request = getattr(self._requests, "own", None)
-        if request is None:
-            request = self._requests.own = self._compile().create_infer_request()
-        outputs = request.infer(for_task(given, task) if self.architecture.experts else given)
-        vectors: FloatArray = outputs[0]
-        return vectors
+        graph = self._graph(self.manifest.query_graph if task == "query" else GRAPH)
+        return graph.run(for_task(given, task) if self.architecture.experts else given)
 
-    def _compile(self) -> Any:
-        """Compile the graph when a vector is first wanted: counting tokens does not need it."""
-        from .device import compile_graph, computes_bf16
+    def _graph(self, file: str) -> LazyGraph:
+        """Return a graph; OpenVINO is loaded with the first: counting tokens does without."""
+        if file not in self._graphs:
+            from .device import LazyGraph
 
-        with self._compiling:
-            if self._compiled is None:
-                graph = self._folder / GRAPH
-                bf16 = self.manifest.precision != "fp32" and computes_bf16()
-                try:
-                    self._compiled = compile_graph(graph, threads=self._threads, bf16=bf16)
-                except RuntimeError as error:
-                    first = str(error).strip().splitlines()[-1][:160]
-                    raise EncoderError(f"{graph} cannot be compiled: {first}") from error
-            return self._compiled
+            # Beside whole-number weights the little that is left is faster without conversions.
+            bf16 = self.manifest.precision != "fp32" and file == GRAPH
+            graph = LazyGraph(self._folder / file, threads=self._threads, bf16=bf16)
+            self._graphs.setdefault(file, graph)  # the first of two threads' stays
+        return self._graphs[file]

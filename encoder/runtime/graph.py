@@ -15,15 +15,25 @@ from openvino import opset15 as ops
 
 from .architecture import Architecture
 from .linear import LinearLayers
-from .mixture import mix
+from .mixture import mix, mix_at_once
 from .weights import FeedForward, Layer, Mixture, Norm, Weights
 
 # What the graph's nodes are is known to OpenVINO alone.
 Node = Any
 
 
-def build_graph(architecture: Architecture, weights: Weights, linears: LinearLayers) -> Model:
-    """Return the graph; `linears` decides the precision of each matrix product."""
+def build_graph(
+    architecture: Architecture, weights: Weights, linears: LinearLayers, *, few_tokens: bool = False
+) -> Model:
+    """Return the graph.
+
+    Args:
+        architecture: the shape.
+        weights: the weights.
+        linears: decides the precision of each matrix product.
+        few_tokens: compute all experts at once, which is faster for a text as short as a query.
+
+    """
     ids = ops.parameter([-1, -1], Type.i32, name="ids")
     lengths = ops.parameter([-1], Type.i32, name="lengths")
     inputs = [ids, lengths]
@@ -35,10 +45,17 @@ def build_graph(architecture: Architecture, weights: Weights, linears: LinearLay
     places = ops.range(_int(0), length, _int(1), "i32")  # (length,)
     seen = ops.less(ops.unsqueeze(places, _int(0)), ops.unsqueeze(lengths, _int(1)))
 
-    x = _embed(ids, places, weights, architecture.epsilon)
+    x = _embed(ids, places, weights, architecture.epsilon, linears)
     mask = ops.unsqueeze(seen, _ints([1, 2]))  # (batch, 1, 1, length)
     for number, layer in enumerate(weights.layers):
-        x = _layer(x, mask, task, layer, f"layer {number}", architecture, linears)
+        name = f"layer {number}"
+        x = _attend(x, mask, layer, name, architecture, linears)
+        if isinstance(layer.feed_forward, Mixture):
+            mixed = mix_at_once if few_tokens else mix
+            y = mixed(x, task, layer.feed_forward, f"{name} mixture", architecture, linears)
+        else:
+            y = feed(x, layer.feed_forward, name, linears)
+        x = normalised(ops.add(y, x), layer.feed_forward_norm, architecture.epsilon)
     vectors = _pool(x, seen, architecture)
     for parameter in inputs:
         parameter.output(0).tensor.set_names({parameter.get_friendly_name()})
@@ -47,32 +64,21 @@ def build_graph(architecture: Architecture, weights: Weights, linears: LinearLay
     return Model(outputs, inputs, "encoder")
 
 
-def _embed(ids: Node, places: Node, weights: Weights, epsilon: float) -> Node:
-    words = ops.gather(ops.constant(weights.words), ids, _int(0))  # (batch, length, hidden)
+def _embed(
+    ids: Node, places: Node, weights: Weights, epsilon: float, linears: LinearLayers
+) -> Node:
+    words = linears.look_up(weights.words, ids)  # (batch, length, hidden)
     positions = ops.gather(ops.constant(weights.positions), places, _int(0))  # (length, hidden)
     return normalised(ops.add(words, positions), weights.norm, epsilon)
 
 
-def _layer(
+def _attend(
     x: Node,  # (batch, length, hidden)
     mask: Node,
-    task: Node | None,
     layer: Layer,
     name: str,
     architecture: Architecture,
     linears: LinearLayers,
-) -> Node:
-    attended = _attend(x, mask, layer, name, architecture, linears)
-    x = normalised(ops.add(attended, x), layer.attention_norm, architecture.epsilon)
-    if isinstance(layer.feed_forward, Mixture):
-        y = mix(x, task, layer.feed_forward, f"{name} mixture", architecture, linears)
-    else:
-        y = feed(x, layer.feed_forward, name, linears)
-    return normalised(ops.add(y, x), layer.feed_forward_norm, architecture.epsilon)
-
-
-def _attend(
-    x: Node, mask: Node, layer: Layer, name: str, architecture: Architecture, linears: LinearLayers
 ) -> Node:
     size = architecture.hidden // architecture.heads
     heads = layer.output.weight.shape[1] // size  # a pruned layer has fewer
@@ -87,7 +93,8 @@ def _attend(
         _ints([0, 0, heads * size]),
         special_zero=True,
     )
-    return linears.apply(seen, layer.output, f"{name} attention_output")
+    attended = linears.apply(seen, layer.output, f"{name} attention_output")
+    return normalised(ops.add(attended, x), layer.attention_norm, architecture.epsilon)
 
 
 def feed(x: Node, weights: FeedForward, name: str, linears: LinearLayers) -> Node:

@@ -1,4 +1,4 @@
-"""Matrix products of a graph: in floating point, or of 8-bit integers."""
+"""Matrix products and tables of a graph: in floating point, or of 8-bit integers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from openvino import Output
 from openvino import opset15 as ops
 
@@ -32,23 +33,39 @@ class InputRange:
 
 
 class LinearLayers:
-    """Put linear layers into a graph, in one of three ways.
+    """Put linear layers into a graph, in one of four ways.
 
     - Without `ranges`: in floating point.
     - With `ranges` of the layers' inputs: inputs rounded to 8 bits, weights to 8 bits over each
       output's own range. A layer that has no range stays in floating point.
+    - `whole_weights`: weights rounded to 8 bits over each output's own range, inputs as they come.
+      The runtime rounds those itself, in groups, and needs no ranges.
     - `watch`: in floating point, with every layer's input made an output of the graph, so that
       ranges can be found. `watched` then holds them, `names` and `weights` their layers'.
     """
 
     def __init__(
-        self, ranges: Mapping[str, InputRange] | None = None, *, watch: bool = False
+        self,
+        ranges: Mapping[str, InputRange] | None = None,
+        *,
+        whole_weights: bool = False,
+        watch: bool = False,
     ) -> None:
         self._ranges = ranges or {}
+        self._whole_weights = whole_weights
         self._watch = watch
         self.watched: list[Output] = []
         self.names: list[str] = []
         self.weights: list[FloatArray] = []
+
+    def look_up(self, table: FloatArray, rows: Any) -> Any:
+        """Return the node of a table's rows, of 8 bits where weights are."""
+        first = ops.constant(np.int32(0))
+        if not self._ranges and not self._whole_weights:
+            return ops.gather(ops.constant(table), rows, first)
+        whole, scale = _whole(table)
+        found = ops.convert(ops.gather(ops.constant(whole), rows, first), "f32")
+        return ops.multiply(found, ops.gather(ops.constant(scale), rows, first))
 
     def apply(self, x: Any, linear: Linear, name: str) -> Any:
         """Return the node of x W^T + b."""
@@ -60,10 +77,19 @@ class LinearLayers:
             expected = self._ranges[name]
             x = _rounded_input(x, expected)
             weight = _rounded_weight(linear.weight * expected.scale)
+        elif self._whole_weights:
+            weight = _rounded_weight(linear.weight)
         else:
             weight = ops.constant(linear.weight)
         product = ops.matmul(x, weight, False, True)
         return ops.add(product, ops.constant(linear.bias))
+
+
+def _whole(weight: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
+    """Return 8-bit integers (rows, width) and the scale of each row (rows, 1)."""
+    scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+    scale[scale == 0] = 1.0
+    return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
 
 
 def _rounded_input(x: Any, expected: InputRange) -> Any:
@@ -76,7 +102,5 @@ def _rounded_input(x: Any, expected: InputRange) -> Any:
 
 def _rounded_weight(weight: FloatArray) -> Any:
     """Return weights (outputs, inputs) as 8-bit integers times a scale for each output."""
-    scale = np.abs(weight).max(axis=1, keepdims=True) / 127
-    scale[scale == 0] = 1.0
-    whole = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
+    whole, scale = _whole(weight)
     return ops.multiply(ops.convert(ops.constant(whole), "f32"), ops.constant(scale))

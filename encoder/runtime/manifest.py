@@ -13,9 +13,11 @@ from ...errors import EncoderError
 from ..names import Precision
 from .architecture import Architecture
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, GRAPH, TOKENIZER = "manifest.json", "encoder.xml", "tokenizer.json"
 GRAPH_WEIGHTS = "encoder.bin"
+# Queries have a graph of their own where whole numbers serve them: see `export.py`.
+QUERY_GRAPH, QUERY_GRAPH_WEIGHTS = "query.xml", "query.bin"
 _KIND = "dsv3 compiled encoder"
 
 
@@ -39,6 +41,11 @@ class Manifest:
     least_cosine: float
     mean_cosine: float
     sizes: Mapping[str, int]
+
+    @property
+    def query_graph(self) -> str:
+        """Return the file of the graph that encodes queries."""
+        return QUERY_GRAPH if QUERY_GRAPH in self.sizes else GRAPH
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""

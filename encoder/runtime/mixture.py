@@ -1,4 +1,9 @@
-"""A layer of experts in a graph: each expert computes the tokens sent to it, and no others."""
+"""A layer of experts in a graph.
+
+For many tokens each expert computes those sent to it, and no others. For the few of a query, all
+experts compute them all as one product: the weights have to be read anyway, and one operation
+takes the place of some hundred.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from openvino import opset15 as ops
 
+from ..base import FloatArray
 from .architecture import Architecture
-from .weights import Mixture
+from .weights import Linear, Mixture
 
 if TYPE_CHECKING:
     from .linear import LinearLayers
@@ -59,6 +65,44 @@ def mix(
         total = ops.scatter_nd_update(total, ops.unsqueeze(rows, _int(1)), weighed, "sum")
     total = ops.slice(total, _ints([0]), ops.unsqueeze(count, _int(0)), _ints([1]), _ints([0]))
     return ops.reshape(total, ops.shape_of(x, "i32"), special_zero=False)
+
+
+def mix_at_once(
+    x: Node,  # (batch, length, hidden)
+    task: Node,  # (): 0 for queries, 1 for documents
+    mixture: Mixture,
+    name: str,
+    architecture: Architecture,
+    linears: LinearLayers,
+) -> Node:
+    """Return what `mix` does, from one product that holds every expert's.
+
+    With h_e the activations of expert e and s_e its share, sum_e s_e (W_e h_e + b_e) is
+    [W_1 W_2 …] [s_1 h_1; s_2 h_2; …] + sum_e s_e b_e.
+    """
+    from .graph import feed
+
+    tokens = ops.reshape(x, _ints([-1, architecture.hidden]), special_zero=False)
+    shares = _shares(tokens, task, mixture, architecture)  # (tokens, experts)
+    count, width = len(mixture.experts), len(mixture.experts[0].up.bias)
+    up, down, biases = _side_by_side(mixture)
+    made = ops.gelu(linears.apply(tokens, up, f"{name} experts up"), "ERF")
+    made = ops.reshape(made, _ints([-1, count, width]), special_zero=False)
+    made = ops.multiply(made, ops.unsqueeze(shares, _int(2)))
+    made = ops.reshape(made, _ints([-1, count * width]), special_zero=False)
+    total = linears.apply(made, down, f"{name} experts down")
+    total = ops.add(total, ops.matmul(shares, ops.constant(biases), False, False))
+    if mixture.shared is not None:
+        total = ops.add(total, feed(tokens, mixture.shared, f"{name} shared", linears))
+    return ops.reshape(total, ops.shape_of(x, "i32"), special_zero=False)
+
+
+def _side_by_side(mixture: Mixture) -> tuple[Linear, Linear, FloatArray]:
+    """Return all experts' first halves, their second halves, and the latter's biases apart."""
+    ups, downs = ([getattr(e, half) for e in mixture.experts] for half in ("up", "down"))
+    up = Linear(np.concatenate([u.weight for u in ups]), np.concatenate([u.bias for u in ups]))
+    down = np.concatenate([d.weight for d in downs], axis=1)  # (hidden, experts * width)
+    return up, Linear(down, np.zeros(len(down), np.float32)), np.stack([d.bias for d in downs])
 
 
 def _with_zeros(x: Node) -> Node:

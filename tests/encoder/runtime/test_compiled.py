@@ -124,4 +124,5 @@ def test_processes_are_not_pinned_to_one_core(small_model: Any) -> None:
     encoder = load_encoder(str(small_model()))
     encoder.encode_queries(["kettle"])
     assert isinstance(encoder, CompiledEncoder)
-    assert encoder._compiled.get_property("ENABLE_CPU_PINNING") is False
+    for graph in encoder._graphs.values():
+        assert graph.compiled().get_property("ENABLE_CPU_PINNING") is False

@@ -10,7 +10,16 @@ import pytest
 from dsv3.encoder.base import Encoder, FloatArray
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.load import load_encoder
+from dsv3.encoder.runtime import export
+from dsv3.encoder.runtime.architecture import read_architecture
+from dsv3.encoder.runtime.batch import Task, for_task, inputs
+from dsv3.encoder.runtime.device import compile_graph
+from dsv3.encoder.runtime.encoder import CompiledEncoder
 from dsv3.encoder.runtime.export import export_folder
+from dsv3.encoder.runtime.graph import build_graph
+from dsv3.encoder.runtime.linear import LinearLayers
+from dsv3.encoder.runtime.manifest import GRAPH, QUERY_GRAPH
+from dsv3.encoder.runtime.weights import read_weights
 from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
 
 SMALL: list[dict[str, Any]] = [
@@ -98,6 +107,54 @@ def test_int8_stays_near_and_is_smaller(small_model: Any, tmp_path: Path, family
     again = load_encoder(str(tmp_path / "fp32"))
     differ = np.abs(rounded.encode_documents(TEXTS) - again.encode_documents(TEXTS)).max()
     assert 1e-4 < differ < 0.2
+
+
+@pytest.mark.parametrize(
+    "shape", [{}, {"num_experts": 8}, {"shared_intermediate_size": 0}], ids=str
+)
+def test_all_experts_at_once_give_what_each_gives_alone(
+    small_model: Any, shape: dict[str, Any]
+) -> None:
+    folder = small_model("dsv3", moe_layers=[0, 1], **shape)
+    architecture = read_architecture(folder)
+    weights = read_weights(folder, architecture)
+    apart, together = (
+        compile_graph(
+            build_graph(architecture, weights, LinearLayers(), few_tokens=few_tokens),
+            threads=1,
+            bf16=False,
+        )
+        for few_tokens in (False, True)
+    )
+    given = inputs([[2, 7, 8, 3], [2, 9, 3], [2, 3]], architecture.max_tokens)
+    tasks: tuple[Task, ...] = ("query", "document")
+    for task in tasks:
+        one, other = (each(for_task(given, task))[0] for each in (apart, together))
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_queries_have_a_graph_of_whole_numbers(texts: list[str]) -> None:
+    exact = load_encoder("default,precision=fp32", runtime="compiled")
+    quick = load_encoder("default", runtime="compiled")
+    assert isinstance(exact, CompiledEncoder)
+    assert isinstance(quick, CompiledEncoder)
+    assert (exact.manifest.query_graph, quick.manifest.query_graph) == (GRAPH, QUERY_GRAPH)
+    queries = [" ".join(text.split()[:5]) for text in texts[:40]]
+    one, other = exact.encode_queries(queries), quick.encode_queries(queries)
+    assert 0.999 < cosines(one, other).min() < 0.999999
+    alone = np.stack([quick.encode_queries([query])[0] for query in queries])
+    np.testing.assert_allclose(other, alone, atol=2e-3)
+
+
+def test_queries_fall_back_where_whole_numbers_lose_too_much(
+    small_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_model("dsv3", initializer_range=0.1)
+    monkeypatch.setattr(export, "_LEAST_QUERY_COSINE", 1.1)
+    manifest = export_folder(folder, tmp_path / "out", precision="bf16", texts=TEXTS)
+    assert manifest.query_graph == GRAPH
+    assert not (tmp_path / "out" / QUERY_GRAPH).exists()
+    assert load_encoder(str(tmp_path / "out")).encode_queries(["kettle"]).shape == (1, 32)
 
 
 @pytest.mark.slow
