@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,11 +30,12 @@ from dsv3.eval import Qrels, RetrieverSystem, Run, condensed, load_qrels, nDCG
 from dsv3.eval.compare import Interval
 from dsv3.eval.dense import dense_run
 from dsv3.eval.evaluation import Evaluation, evaluate
-from dsv3.eval.examples.augment import Augmentation
+from dsv3.eval.examples.augment import REWRITES, Augmentation
 from dsv3.eval.examples.judged import fold, graded_lists, judged_examples
 from dsv3.eval.examples.lessons import Lessons, Sources, prepare_lessons
 from dsv3.eval.examples.pool import Pool, read_pool
-from dsv3.indexer.progress import Silent
+from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
+from dsv3.progress import Silent
 
 MEASURES = (nDCG @ 10, condensed(nDCG @ 10))
 # Products, beside the judged ones, among which ablations search: a whole catalogue takes minutes.
@@ -51,13 +53,15 @@ class Bench:
     pool: Pool
     qrels: Qrels
 
-    def dense(self, name: str, model: str, pool: Pool | None = None) -> Run:
+    def dense(
+        self, name: str, model: str, pool: Pool | None = None, qrels: Qrels | None = None
+    ) -> Run:
         """Rank by a model alone, exactly."""
         among = pool or self.pool
         encoder = load_encoder(model)
         vectors = among.encoded_by(encoder, self.cache, lambda seen: None)
         ids = [product.product_id for product in among.products]
-        return dense_run(name, encoder, self.qrels.queries, ids, vectors, len(ids))
+        return dense_run(name, encoder, (qrels or self.qrels).queries, ids, vectors, len(ids))
 
 
 @contextmanager
@@ -122,11 +126,17 @@ def shown(interval: Interval, *, signed: bool = False) -> str:
 VARIANTS: dict[str, dict[str, Any]] = {
     "all of it": {},
     "no rewrites": {"sources": {"augmentation": Augmentation(share=0.0)}},
-    "no mined negatives": {"settings": {"negatives": 0}, "sources": {"negatives": 0}},
+    **{
+        f"only {kind}": {"sources": {"augmentation": Augmentation((kind,), 0.5)}}
+        for kind in REWRITES
+    },
+    "mined negatives": {"settings": {"negatives": 1}, "sources": {"negatives": 1}},
     "Matryoshka 256, 128": {"settings": {"matryoshka": (256, 128)}},
     "no blend": {"settings": {"blend": 1.0}},
     "V3": {"base": "v3"},
 }
+# Each judged query is said otherwise so many times, to see what rewrites in training are for.
+DRAWS = 3
 
 
 def ablation(arguments: argparse.Namespace) -> None:
@@ -140,7 +150,7 @@ def ablation(arguments: argparse.Namespace) -> None:
         for name, changes in VARIANTS.items():
             if arguments.only and name not in arguments.only:
                 continue
-            folder = keep / name.replace(" ", "-").replace(",", "")
+            folder = folder_of(keep, name)
             if not folder.exists():
                 sources = Sources(catalogue=arguments.queries, test=bench.qrels)
                 sources = replace(sources, **changes.get("sources", {}))
@@ -162,6 +172,44 @@ def ablation(arguments: argparse.Namespace) -> None:
                     for run, m in (("base", "default"), (name, str(folder)))
                 ]
             table(evaluate(bench.qrels, runs, measures=MEASURES))
+        otherwise(bench, pool, keep)
+
+
+def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
+    """Ask the judged queries in other words, of models that did and did not learn from such."""
+    vocabulary = read_vocabulary(bench.pool.products)
+    models = {"base": "default"} | {
+        name: str(folder)
+        for name in ("no rewrites", "all of it")
+        if (folder := folder_of(keep, name)).exists()
+    }
+    for kind in REWRITES:
+        own = folder_of(keep, f"only {kind}")
+        asked = said_otherwise(bench.qrels, vocabulary, kind)
+        if not own.exists() or not asked.grades:
+            continue
+        runs = [
+            bench.dense(name, model, pool, asked)
+            for name, model in {**models, f"only {kind}": str(own)}.items()
+        ]
+        print(f"\n{kind}: {len(asked)} queries")
+        table(evaluate(asked, runs, measures=MEASURES, baseline="no rewrites"))
+
+
+def said_otherwise(qrels: Qrels, vocabulary: Vocabulary, kind: str) -> Qrels:
+    """Rewrite judged queries in one way; what cannot be rewritten is left out."""
+    generator = random.Random(17)
+    grades, texts = {}, {}
+    for query, judged in qrels.grades.items():
+        text = qrels.text(query)
+        others = {REWRITES[kind](text, vocabulary, generator) for _ in range(DRAWS)} - {None, text}
+        for number, other in enumerate(sorted(filter(None, others))):
+            grades[f"{query} {number}"], texts[f"{query} {number}"] = judged, other
+    return Qrels(grades, texts, qrels.gains, qrels.source)
+
+
+def folder_of(keep: Path, name: str) -> Path:
+    return keep / name.replace(" ", "-").replace(",", "")
 
 
 def shortened(bench: Bench, pool: Pool, name: str, model: str, dim: int = 128) -> Run:
@@ -251,6 +299,7 @@ def judged(arguments: argparse.Namespace) -> None:
 def learn(bench: Bench, qrels: Qrels, base: Path, out: Path, arguments: argparse.Namespace) -> None:
     examples: list[Example] = list(judged_examples(qrels, bench.pool, negatives=1))
     settings = TrainingSettings(
+        negatives=1,
         epochs=arguments.epochs,
         batch_size=16,
         mini_batch_size=16,

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Dsv3Error
 from . import catalogue, indexing, model, searching, serving, training
 from . import eval as evaluating
 
+
+class _Commands(TyperGroup):
+    """Say what an interruption means; by itself typer ends without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("dsv3: interrupted; the same command goes on from what was kept", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="dsv3",
+    cls=_Commands,
     help="Product search for shops: index a catalogue, search it, measure how good it is.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -53,6 +68,3 @@ def main() -> None:
     except Dsv3Error as error:
         typer.echo(f"dsv3: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("dsv3: interrupted; the same command goes on from here", err=True)
-        sys.exit(130)

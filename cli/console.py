@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..indexer.progress import Progress, Silent
+from ..progress import Progress, Silent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -53,7 +53,9 @@ def train(
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 1.0,
     batch: Annotated[int, typer.Option(help="Examples in a step.", min=2)] = 64,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-5,
-    negatives: Annotated[int, typer.Option(help="Mined negatives an example.", min=0)] = 1,
+    negatives: Annotated[
+        int, typer.Option(help="Mined or judged negatives an example.", min=0)
+    ] = 0,
     matryoshka: Annotated[
         str, typer.Option(help="Leading dimensions to train too, as in 256,128.")
     ] = "",

@@ -18,7 +18,7 @@ from .qrels import Qrels
 from .systems.retriever import Mode, RetrieverSystem
 
 if TYPE_CHECKING:
-    from ..indexer.progress import Progress
+    from ..progress import Progress
     from .run import Run
 
 # What compression may cost: 1.2 % of nDCG@10 is the bound of the article that V3 follows.

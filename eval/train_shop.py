@@ -17,9 +17,9 @@ from ..encoder.load import load_encoder
 from ..encoder.training.examples import write_examples
 from ..encoder.training.settings import TrainingSettings
 from ..encoder.training.train import Progress as Step
-from ..encoder.training.train import Trained, check_installed, train_encoder
+from ..encoder.training.train import Trained, check_installed, finished_run, train_encoder
 from ..encoder.v3.folder import free_folder
-from ..errors import ShopError
+from ..errors import InputError, ShopError
 from ..indexer.shop import Shop
 from ..retriever.retriever import ECommRetriever
 from .dense import dense_run
@@ -30,7 +30,7 @@ from .measures import condensed, nDCG
 from .qrels import Qrels
 
 if TYPE_CHECKING:
-    from ..indexer.progress import Progress
+    from ..progress import Progress
 
 # What a trained folder holds beside the model.
 HELD_OUT_FILE = "held_out.csv"
@@ -106,7 +106,8 @@ def train_shop(
 
     The judge is the paired randomisation test on nDCG@10 of an exact ranking of the shop's
     products by each model alone, over queries that no lesson names. A model that is not better
-    is kept at `<out>.refused`, in place of one that was refused before.
+    is kept at `<out>.refused`, in place of one that was refused before. An interrupted run goes on
+    from its checkpoint, or to the examination where training had ended.
 
     Args:
         folder: the shop.
@@ -120,7 +121,7 @@ def train_shop(
 
     Raises:
         ShopError: there is no such shop.
-        InputError: too few lessons, or `out` is in use.
+        InputError: too few lessons, none for graded lists, or `out` is in use.
         EncoderError: the base cannot be loaded.
 
     """
@@ -138,9 +139,13 @@ def train_shop(
         if not len(pool):
             raise ShopError(f"{folder} holds no product to learn from")
         lessons = prepare_lessons(shop, pool, wanted, progress, seed=chosen.seed)
+        if chosen.graded and not lessons.graded:
+            raise InputError(
+                f"there is no graded list for a share {chosen.graded:g} of the steps: "
+                "give judgments or clicks to learn from"
+            )
         if examples_out is not None:
             write_examples(examples_out, lessons.examples)
-        shutil.rmtree(candidate, ignore_errors=True)
         trained = _train(weights, candidate, lessons, chosen, progress)
         _write_beside(candidate, lessons)
         evaluation = compare_encoders(
@@ -166,6 +171,9 @@ def _train(
         progress.advance(step.step - done)
         done = step.step
 
+    found = finished_run(base, out, lessons.examples, graded=lessons.graded, settings=settings)
+    if found is None:
+        shutil.rmtree(out, ignore_errors=True)
     trained = train_encoder(
         base,
         out,

@@ -24,6 +24,7 @@ from ..encoder.base import Encoder, FloatArray
 from ..encoder.cache import EmbeddingCache
 from ..encoder.corpus import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
+from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
 from .columns.write import write_columns
@@ -31,7 +32,6 @@ from .generation import FORMAT, Manifest, describe_files, now
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, write_lexical
-from .progress import Progress
 from .settings import Settings
 from .shop import Shop
 from .template import Template

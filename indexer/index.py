@@ -10,9 +10,9 @@ from typing import Any
 
 from ..encoder.load import load_encoder
 from ..errors import InputError
+from ..progress import Progress, Silent
 from .build import Built, build_generation
 from .ingest import Ingested, Reading, ingest
-from .progress import Progress, Silent
 from .shop import Shop
 from .sources.fields import FieldMap
 

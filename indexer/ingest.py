@@ -9,8 +9,8 @@ from itertools import islice
 
 import numpy as np
 
+from ..progress import Progress
 from .catalog import Catalog, Incoming
-from .progress import Progress
 from .shop import Shop
 from .sources.fields import FieldMap
 from .sources.prices import PriceUnit

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..progress import Progress
 from .index import index_shop
-from .progress import Progress
 from .shop import Shop
 
 

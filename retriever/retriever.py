@@ -257,7 +257,7 @@ class ECommRetriever:
 
     def _publish(self) -> None:
         from ..indexer.build import build_generation
-        from ..indexer.progress import Silent
+        from ..progress import Silent
 
         encoder = self._encoder_named(self.settings.encoder)
         build_generation(self._shop, self.catalog, self.settings, encoder, Silent())

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import InputError
+from ...progress import Progress, Silent
 from ..export import export_encoder
 from ..v3.folder import free_folder, whole_folder
 from .depth import keep_layers, rank_starts
 from .distil import Learned, Lessons, mean_cosine, teach
 from .models import as_v3, find_model, inner, open_model, save_model
-from .progress import Progress, Silent
 from .prune import Pruned, Pruning, prune_model
 from .samples import Samples, make_samples
 

@@ -23,11 +23,11 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ...progress import Progress, Silent
 from ..base import IntArray
 from ..runtime.architecture import Unsupported
 from ..runtime.batch import Task
 from .models import embed, embed_all, inner, save_model, token_batches, with_inner
-from .progress import Progress, Silent
 from .samples import Samples
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ...progress import Progress
 from ..runtime.batch import Task
 from ..v3 import V3Config
 from ..v3.gates import TASKS
 from .models import embed, token_batches, v3_of
-from .progress import Progress
 from .samples import Samples
 from .units import Site, output_of, sites_of
 

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from torch import Tensor, nn
 
+from ...progress import Progress
 from ..v3 import V3Config, V3Model
 from ..v3.experts import Experts
 from ..v3.gates import TASKS
 from .models import embed, token_batches, v3_of
-from .progress import Progress
 from .samples import Samples
 from .units import Site, columns_of, output_of, sites_of
 

@@ -1,4 +1,4 @@
-"""What FSDP sends: weights gathered, gradients compressed and summed; bytes and norms counted."""
+"""What FSDP sends: weights gathered, gradients compressed and summed; bytes counted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from .wire import Wire
 
 
 class Traffic:
-    """Count what this process sends to others, and what its own gradient measures.
+    """Count what this process sends to others.
 
     Attributes:
         gathered: bytes of weights sent.
         reduced: bytes of gradients sent.
         dispatched: bytes of tokens sent to experts and back, forward only.
-        square: squared norm of this process's own gradient before it meets the others', over
-            the weights that all processes share.
 
     """
 
@@ -31,7 +29,6 @@ class Traffic:
     def clear(self) -> None:
         """Count from zero."""
         self.gathered = self.reduced = self.dispatched = 0
-        self.square = 0.0
 
     def dispatch(self, sent: int) -> None:
         """Add the bytes of tokens sent to experts."""
@@ -76,10 +73,9 @@ class CompressedReduceScatter(_Allocation, ReduceScatter):
     the bytes of a reduce-scatter, with one rounding a number instead of one at each addition.
     """
 
-    def __init__(self, wire: Wire, traffic: Traffic, *, measured: bool) -> None:
+    def __init__(self, wire: Wire, traffic: Traffic) -> None:
         self._wire = wire
         self._traffic = traffic
-        self._measured = measured
 
     def __call__(
         self,
@@ -90,8 +86,6 @@ class CompressedReduceScatter(_Allocation, ReduceScatter):
         async_op: bool = False,
     ) -> None:
         """Fill (shard,) with the sum over processes of their (processes * shard,)."""
-        if self._measured:
-            self._traffic.square += float(input_tensor.square().sum())
         chunks = input_tensor.view(group.size(), -1)  # (processes, shard)
         payload = self._wire.encode(chunks)  # (processes, bytes)
         arrived = torch.empty_like(payload)

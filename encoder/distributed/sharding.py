@@ -51,7 +51,7 @@ def shard(
             mesh = processes.rectangle["data"] if module in divided else processes.line
             # A mesh of one divides by itself; asked to sum, it would divide twice.
             module.set_force_sum_reduction_for_comms(mesh.size() > 1)
-            _communicate(module, settings, traffic, measured=module not in divided)
+            _communicate(module, settings, traffic)
     assert isinstance(model, FSDPModule)  # noqa: S101 - fully_shard changes the class in place
     return model
 
@@ -67,13 +67,9 @@ def _shard_experts(experts: ParallelExperts, processes: Processes, options: dict
     sharded.set_gradient_divide_factor(float(processes.size))
 
 
-def _communicate(
-    module: FSDPModule, settings: DistributedSettings, traffic: Traffic, *, measured: bool
-) -> None:
+def _communicate(module: FSDPModule, settings: DistributedSettings, traffic: Traffic) -> None:
     module.set_custom_all_gather(CountedAllGather(traffic))
-    module.set_custom_reduce_scatter(
-        CompressedReduceScatter(wire(settings.compression), traffic, measured=measured)
-    )
+    module.set_custom_reduce_scatter(CompressedReduceScatter(wire(settings.compression), traffic))
 
 
 def policy(precision: Precision, device: torch.device) -> MixedPrecisionPolicy:

@@ -95,23 +95,23 @@ class Trainer:
         """Do one optimiser step; returns whether the first process wants a checkpoint."""
         begin = time.perf_counter()
         self.traffic.clear()
-        passes = min(self.passes, self.batches.passes - self.position)
+        measured = self._is_measured()
+        passes = max(self.passes, 2) if measured else self.passes
+        passes = min(passes, self.batches.passes - self.position)
+        measured = measured and passes > 1
         scale_balance_loss(self.model, 1 / passes)
-        loss, tokens = 0.0, 0
-        alone = self._compares_passes(passes)
-        squares: list[float] = []
+        loss, tokens, small = 0.0, 0, 0.0
         before: list[Tensor] = []
         for number in range(passes):
-            one, read = self._pass(self.position + number, passes, last=number == passes - 1)
+            last = number == passes - 1
+            one, read = self._pass(self.position + number, passes, last=last, sent=measured or last)
             loss, tokens = loss + one / passes, tokens + read
-            if alone:
+            if measured:
                 now = [gradient.clone() for gradient in _gradients(self._shared)]
-                squares.append(passes**2 * square_of_difference(now, before))
+                small += passes * square_of_difference(now, before)  # the mean of passes' own
                 before = now
         self.position += passes
-        sums = self._sum(loss, tokens, due)
-        if alone:
-            sums["local"] = sum(squares) / passes
+        sums = self._sum(loss, tokens, small, due)
         norm = math.sqrt(sums["shared"] + sums["divided"])
         if not math.isfinite(norm) or not math.isfinite(sums["loss"]):
             raise EncoderError(
@@ -119,19 +119,22 @@ class Trainer:
                 "choose a lower learning rate"
             )
         rate = self._update(norm, passes)
-        self._adapt(passes, sums)
+        if measured:
+            self._measure(passes, sums)
+        self._choose_passes()
         self._note(passes, rate, norm, sums, time.perf_counter() - begin)
         return sums["due"] > 0
 
-    def _compares_passes(self, passes: int) -> bool:
-        """Say whether noise shows between passes, since there are no processes to compare.
+    def _is_measured(self) -> bool:
+        """Say whether this step compares its passes, to learn how noisy the gradient is.
 
-        It takes a copy of the gradient, and so is done only where the passes may change.
+        It takes a copy of the gradient and, among processes, sends it after each pass: so it is
+        done now and then, and only where the number of passes may change.
         """
         adapts = self.settings.limit > self.settings.passes
-        return self.processes.size == 1 and passes > 1 and adapts
+        return adapts and len(self.steps) % _STEPS_BETWEEN_MEASURES == 0
 
-    def _pass(self, number: int, passes: int, *, last: bool) -> tuple[float, int]:
+    def _pass(self, number: int, passes: int, *, last: bool, sent: bool) -> tuple[float, int]:
         """Add the gradient of one batch; returns its loss here and the tokens read.
 
         The loss is differentiated down to the vectors first. Then queries and documents go
@@ -155,14 +158,14 @@ class Trainer:
             group=self.processes.line.get_group(),
         )
         (loss / passes).backward()
-        self._backward(queries, vectors[0], last=False)
-        self._backward(documents, vectors[1], last=last)
+        self._backward(queries, vectors[0], last=False, sent=False)
+        self._backward(documents, vectors[1], last=last, sent=sent)
         return loss.item(), query_tokens + document_tokens
 
-    def _backward(self, output: Tensor, vectors: Tensor, *, last: bool) -> None:
+    def _backward(self, output: Tensor, vectors: Tensor, *, last: bool, sent: bool) -> None:
         self.shards.set_is_last_backward(last)
         # Alone, sending is free, and gradients lie where they can be measured.
-        self.shards.set_requires_gradient_sync(last or self.processes.size == 1)
+        self.shards.set_requires_gradient_sync(sent or self.processes.size == 1)
         self.shards.set_reshard_after_backward(self.settings.reshard or last)
         output.backward(vectors.grad)
 
@@ -176,14 +179,14 @@ class Trainer:
         vectors: Tensor = self.model(features, task)
         return vectors.float(), tokens
 
-    def _sum(self, loss: float, tokens: int, due: bool) -> dict[str, float]:
+    def _sum(self, loss: float, tokens: int, small: float, due: bool) -> dict[str, float]:
         """Sum over processes what a step must know of all of them, in one message."""
         mine = {
             "loss": loss / self.processes.size,
             "tokens": float(tokens),
             "shared": _square(self._shared),
             "divided": _square(self._divided),
-            "local": self.traffic.square / self.processes.size,
+            "small": small,
             "gathered": self.traffic.gathered / self.processes.size,
             "reduced": self.traffic.reduced / self.processes.size,
             "dispatched": self.traffic.dispatched / self.processes.size,
@@ -208,18 +211,18 @@ class Trainer:
             update_biases(self.model)
         return rate
 
-    def _adapt(self, passes: int, sums: dict[str, float]) -> None:
-        """Learn from the step's gradient how noisy it is, and choose the next step's passes.
+    def _measure(self, passes: int, sums: dict[str, float]) -> None:
+        """Learn from one pass's gradient beside the whole step's how noisy it is.
 
-        The small batch is a process's share of the step, or one of a lone process's passes. With
-        several processes the noise is overestimated: what a process computes is its part of a
-        contrast that all share, not the contrast of a smaller batch.
+        Passes are compared and not processes: a process's gradient is its part of a contrast that
+        all share, while a pass is a contrast of its own.
         """
-        settings, size = self.settings, self.processes.size
-        whole = settings.batch * passes
-        if size > 1 or self._compares_passes(passes):
-            small = whole / size if size > 1 else settings.batch
-            self.noise.update(sums["local"], small, sums["shared"], whole)
+        batch = self.settings.batch
+        self.noise.update(sums["small"], batch, sums["shared"], batch * passes)
+
+    def _choose_passes(self) -> None:
+        """Choose, now and then, how many passes make the next steps."""
+        settings = self.settings
         if (len(self.steps) + 1) % _STEPS_BETWEEN_CHOICES == 0:
             self.passes = choose_passes(
                 self.noise.examples,
@@ -282,6 +285,7 @@ class Trainer:
 
 
 _STEPS_BETWEEN_CHOICES = 10
+_STEPS_BETWEEN_MEASURES = 3
 
 
 def build_optimizer(model: nn.Module, settings: DistributedSettings) -> AdamW:

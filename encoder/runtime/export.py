@@ -34,7 +34,7 @@ from .typical_texts import TYPICAL_TEXTS
 # and how much retrieval it costs is for judgments to say.
 _LEAST_COSINE: dict[Precision, float] = {"fp32": 0.9999, "bf16": 0.9995, "int8": 0.9}
 # Below this the graph for queries is not kept, and queries go through the one for documents.
-_LEAST_QUERY_COSINE = 0.998
+_LEAST_QUERY_COSINE: dict[Precision, float] = {"fp32": 0.9999, "bf16": 0.998, "int8": 0.998}
 
 
 def export_folder(
@@ -47,9 +47,9 @@ def export_folder(
 ) -> Manifest:
     """Compile a sentence-transformers or V3 folder; `out` appears whole or not at all.
 
-    A query's few tokens cost what reading the weights costs, and each operation's overhead. Unless
-    fp32 is asked for, queries therefore get a graph of their own: weights of 8 bits over each
-    output's own range, inputs rounded as they come, and all experts of a layer in one product.
+    A query's few tokens cost what reading the weights costs, and each operation's overhead. So
+    queries get a graph of their own: all experts of a layer in one product and, unless fp32 is
+    asked for, weights of 8 bits over each output's own range, inputs rounded as they come.
 
     Args:
         folder: what to compile; it needs model.safetensors and tokenizer.json.
@@ -115,8 +115,8 @@ def _write_graph(
         linears = LinearLayers(find_ranges(architecture, weights, tokens))
     graph = build_graph(architecture, weights, linears)
     save_model(graph, made / GRAPH, compress_to_fp16=False)
-    if precision != "fp32":
-        linears = LinearLayers(whole_weights=True)
+    if precision != "fp32" or architecture.experts:
+        linears = LinearLayers(whole_weights=precision != "fp32")
         graph = build_graph(architecture, weights, linears, few_tokens=True)
         save_model(graph, made / QUERY_GRAPH, compress_to_fp16=False)
 
@@ -145,7 +145,7 @@ def _describe(
     if not verify:
         return manifest
     of_queries, of_documents = _cosines(folder, made, samples)
-    if (made / QUERY_GRAPH).exists() and of_queries.min() < _LEAST_QUERY_COSINE:
+    if (made / QUERY_GRAPH).exists() and of_queries.min() < _LEAST_QUERY_COSINE[precision]:
         for file in (QUERY_GRAPH, QUERY_GRAPH_WEIGHTS):
             (made / file).unlink()
         manifest = replace(manifest, sizes=_sizes(made))

@@ -24,7 +24,7 @@ class TrainingSettings:
         weight_decay: of AdamW.
         max_grad_norm: length at which gradients are clipped.
         max_tokens: where texts are cut while training; the model's own limit stays as it was.
-        negatives: mined negatives an example brings.
+        negatives: of the negatives an example brings, how many are used.
         scale: what cosines are multiplied by in the contrastive loss.
         margin: see `ContrastiveLoss`.
         matryoshka: leading dimensions that are trained to serve alone; none when empty.
@@ -47,7 +47,7 @@ class TrainingSettings:
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     max_tokens: int = 64
-    negatives: int = 1
+    negatives: int = 0
     scale: float = 20.0
     margin: float = 0.05
     matryoshka: tuple[int, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -62,6 +62,23 @@ class Trained:
         after = [pair for pair in self.held_out if pair[0] > 0]
         return max(after, key=lambda pair: (pair[1], -pair[0]), default=(self.steps, 0.0))
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Trained:
+        """Read what `to_json` wrote; how many tokens each gate saw was not written."""
+        from ..v3.balance import ExpertLoad
+
+        return cls(
+            steps=fields["steps"],
+            seconds=fields["seconds"],
+            losses=[(step, loss) for step, loss in fields["losses"]],
+            held_out=[(step, value) for step, value in fields["held_out"]],
+            loads=[
+                ExpertLoad(load["layer"], load["task"], 0, tuple(load["shares"]))
+                for load in fields["loads"]
+            ],
+            bf16=fields["bf16"],
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
         return {
@@ -95,11 +112,11 @@ def train_encoder(
     """Train and write a sentence-transformers folder, whole or not at all.
 
     A run that was interrupted leaves its checkpoint beside `out`; the same call goes on from it
-    and ends as it would have.
+    and ends as it would have. Where `out` is what the same call wrote before, nothing is done.
 
     Args:
         base: folder of a dense sentence-transformers model, or of V3.
-        out: folder to write; must not exist, or be empty.
+        out: folder to write; must not exist, be empty, or be of the same run.
         examples: what to learn; `settings.seed` shuffles them.
         graded: lists to learn the order of, for `settings.graded` of the steps.
         held_out: asked at the start and `settings.evaluations` times; the best state is kept.
@@ -116,9 +133,12 @@ def train_encoder(
     chosen = settings or TrainingSettings()
     if len(examples) < 2:
         raise InputError(f"{len(examples)} examples: a contrast needs at least 2")
+    if (finished := finished_run(base, out, examples, graded=graded, settings=chosen)) is not None:
+        return finished
     out = free_folder(out)
     scratch = out.with_name(f".{out.name}.training")
-    _prepare(scratch, _digest(base, examples, graded, chosen))
+    digest = _digest(base, examples, graded, chosen)
+    _prepare(scratch, digest)
     from .blend import blend_weights
     from .run import run_trainer
 
@@ -133,10 +153,33 @@ def train_encoder(
         blend_weights(model, _load(base), chosen.blend)
     with whole_folder(out) as unfinished:
         model.save_pretrained(str(unfinished), create_model_card=False)
-        report = {"base": base.name, "settings": chosen.to_json(), **trained.to_json()}
+        report = {
+            "run": digest,
+            "base": base.name,
+            "settings": chosen.to_json(),
+            **trained.to_json(),
+        }
         (unfinished / REPORT).write_text(json.dumps(report, indent=2), encoding="utf-8")
     shutil.rmtree(scratch, ignore_errors=True)
     return trained
+
+
+def finished_run(
+    base: Path,
+    out: Path,
+    examples: Sequence[Example],
+    *,
+    graded: Sequence[GradedList],
+    settings: TrainingSettings,
+) -> Trained | None:
+    """Return what the same call of `train_encoder` reported before; None where it never ended."""
+    try:
+        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if report.get("run") != _digest(base, examples, graded, settings):
+        return None
+    return Trained.from_json(report)
 
 
 def check_installed() -> None:

@@ -24,7 +24,7 @@ from .types import ProductTypes
 from .vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
-    from ...indexer.progress import Progress
+    from ...progress import Progress
     from ...retriever.retriever import ECommRetriever
 
 # Of the types, and of judged queries, this share is kept back to examine the trained model.
@@ -66,7 +66,8 @@ class Sources:
         test: judgments to examine by, which are not learned from; where None, a part of the
             judgments is kept back, or queries for types that training never names.
         augmentation: how queries are rewritten.
-        negatives: mined negatives an example.
+        negatives: near misses an example brings: mined for queries made from the catalogue, judged
+            lower for the others.
         language: two-letter code of the texts, for the first filter stage; "shop" takes the
             language that the shop stems, "any" all.
 
@@ -77,7 +78,7 @@ class Sources:
     clicks: Qrels | None = None
     test: Qrels | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
-    negatives: int = 1
+    negatives: int = 0
     language: str = "shop"
 
 
@@ -133,7 +134,8 @@ def prepare_lessons(
             "no query is left to examine the model by: the shop shows too few product types; "
             "give judgments, or judgments to test by"
         )
-    progress.start("mine", len({query.text for query in drawn}))
+    if sources.negatives:
+        progress.start("mine", len({query.text for query in drawn}))
     told = 0
 
     def tell(done: int) -> None:
@@ -143,7 +145,8 @@ def prepare_lessons(
 
     misses = NearMisses(shop, pool, types, per_query=sources.negatives, seed=seed)
     examples = list(misses.examples(drawn, tell))
-    progress.finish()
+    if sources.negatives:
+        progress.finish()
     for qrels, source in ((judged, "judgments"), (sources.clicks, "clicks")):
         if qrels is not None:
             examples += judged_examples(

@@ -50,15 +50,18 @@ class NearMisses:
         queries: Sequence[CatalogueQuery],
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> Iterator[Example]:
-        """Yield an example for each query; one without a sure near miss has no negatives."""
-        texts = list(dict.fromkeys(query.text for query in queries))
+        """Yield an example for each query; one without a sure near miss has no negatives.
+
+        Nothing is searched where none are wanted.
+        """
+        texts = list(dict.fromkeys(query.text for query in queries)) if self._per_query else []
         found: dict[str, list[int]] = {}
         for begin in range(0, len(texts), _ASKED_AT_ONCE):
             part = texts[begin : begin + _ASKED_AT_ONCE]
             found.update(zip(part, self._search(part), strict=True))
             on_progress(begin + len(part))
         for query in queries:
-            chosen = self._choose(query, found[query.text])
+            chosen = self._choose(query, found.get(query.text, []))
             yield Example(
                 query=query.text,
                 positive=self._pool.texts[query.place],

@@ -234,3 +234,19 @@ def test_a_search_says_nothing_in_logs(shop: Path) -> None:
         capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "100"},
     )  # fmt: skip
     assert done.stderr == ""
+
+
+def test_an_interruption_says_what_to_do(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsv3.retriever.retriever.ECommRetriever.open", interrupted)
+    monkeypatch.setattr(sys, "argv", ["dsv3", "search", "mouse", "--in", str(shop)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == (
+        "dsv3: interrupted; the same command goes on from what was kept\n"
+    )

@@ -83,6 +83,7 @@ def test_clicks_teach_and_json_is_one_object(shop: Path, tmp_path: Path) -> None
         (("--matryoshka", "a"), "--matryoshka 'a'"),
         (("--rewrites", "typos"), "no augmentation 'typos'"),
         (("--graded", "0.5", "--judgments", "none.csv"), "none.csv"),
+        (("--graded", "0.5", "--queries", "80"), "give judgments or clicks"),
     ],
 )
 def test_bad_options(shop: Path, tmp_path: Path, option: tuple[str, ...], told: str) -> None:

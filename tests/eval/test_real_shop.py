@@ -14,8 +14,8 @@ from dsv3.eval.systems.bm25 import Bm25Fields, Bm25System
 from dsv3.eval.systems.tuning import tune_bm25
 from dsv3.indexer.catalog import Catalog
 from dsv3.indexer.ingest import Reading, ingest
-from dsv3.indexer.progress import Silent
 from dsv3.indexer.shop import Shop
+from dsv3.progress import Silent
 
 
 @pytest.mark.real_data

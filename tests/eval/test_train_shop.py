@@ -23,7 +23,7 @@ from dsv3.eval.judgments.load import load_qrels
 from dsv3.eval.train_shop import HELD_OUT_FILE, REPORT_FILE, Outcome, train_shop
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
-from dsv3.indexer.progress import Silent
+from dsv3.progress import Silent
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "encoder" / "v3" / "tiny"

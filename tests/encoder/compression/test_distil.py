@@ -13,11 +13,11 @@ from dsv3.encoder.compression.distil import (
     vector_loss,
 )
 from dsv3.encoder.compression.models import embed_all, inner, open_model, token_batches, v3_of
-from dsv3.encoder.compression.progress import Silent
 from dsv3.encoder.compression.samples import Samples, make_samples, short_queries
 from dsv3.encoder.compression.units import cut_units, sites_of
 from dsv3.encoder.v3.gates import TASKS
 from dsv3.errors import InputError
+from dsv3.progress import Silent
 from sentence_transformers import SentenceTransformer
 
 SHORT = Lessons(steps=12, batch=8, learning_rate=3e-3, max_tokens=24, seed=3)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 from dsv3.encoder.compression.models import as_v3, embed_all, inner, token_batches, v3_of
-from dsv3.encoder.compression.progress import Silent
 from dsv3.encoder.compression.prune import Pruner, Pruning, prune_model
 from dsv3.encoder.compression.refit import input_moments, refitted
 from dsv3.encoder.compression.samples import Samples
@@ -20,6 +19,7 @@ from dsv3.encoder.compression.units import (
 from dsv3.encoder.v3 import V3Config
 from dsv3.encoder.v3.gates import TASKS
 from dsv3.errors import InputError
+from dsv3.progress import Silent
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 

@@ -14,7 +14,6 @@ from dsv3.encoder.compression.models import (
     v3_of,
     with_inner,
 )
-from dsv3.encoder.compression.progress import Silent
 from dsv3.encoder.compression.prune import idle_experts
 from dsv3.encoder.compression.refit import input_moments
 from dsv3.encoder.compression.samples import Samples
@@ -32,6 +31,7 @@ from dsv3.encoder.v3 import V3Config, V3Model
 from dsv3.encoder.v3.accounts import build_empty, count_operations, count_parameters
 from dsv3.encoder.v3.gates import TASKS
 from dsv3.errors import InputError
+from dsv3.progress import Silent
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 

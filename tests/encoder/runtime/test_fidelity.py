@@ -150,7 +150,7 @@ def test_queries_fall_back_where_whole_numbers_lose_too_much(
     small_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = small_model("dsv3", initializer_range=0.1)
-    monkeypatch.setattr(export, "_LEAST_QUERY_COSINE", 1.1)
+    monkeypatch.setitem(export._LEAST_QUERY_COSINE, "bf16", 1.1)
     manifest = export_folder(folder, tmp_path / "out", precision="bf16", texts=TEXTS)
     assert manifest.query_graph == GRAPH
     assert not (tmp_path / "out" / QUERY_GRAPH).exists()

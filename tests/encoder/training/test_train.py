@@ -77,6 +77,18 @@ def test_seeds_give_the_same_run_again(tmp_path: Path) -> None:
     assert weights(made[0]) != weights(made[2])
 
 
+def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    given: dict[str, Any] = {"held_out": HeldOut.of(EXAMPLES), "on_progress": seen.append}
+    first = train_encoder(TINY, tmp_path / "model", EXAMPLES, settings=SETTINGS, **given)
+    steps = len(seen)
+    again = train_encoder(TINY, tmp_path / "model", EXAMPLES, settings=SETTINGS, **given)
+    assert len(seen) == steps == first.steps
+    assert again.to_json() == first.to_json()
+    with pytest.raises(InputError, match="not empty"):
+        train_encoder(TINY, tmp_path / "model", EXAMPLES[:-1], settings=SETTINGS, **given)
+
+
 def test_a_larger_batch_than_memory_gives_the_same_run(tmp_path: Path) -> None:
     """The gates' balance is counted by mini-batch, so it is turned off by a dense base."""
     from dsv3.encoder.v3.balance import gates_of
