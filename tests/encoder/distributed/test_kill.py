@@ -43,7 +43,7 @@ class Run:
 def torchrun(folder: Path, out: Path, examples: Path, *, restarts: int, fatal: str) -> Run:
     child = folder / "child.py"
     child.write_text(CHILD)
-    settings = "--batch 8 --epochs 3 --most-passes 2 --checkpoint-seconds 0.2 --json".split()  # noqa: SIM905
+    settings = "--batch 8 --epochs 5 --most-passes 2 --checkpoint-seconds 0.2 --json".split()  # noqa: SIM905
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--standalone", "--max-restarts", str(restarts), str(child)]
     command += ["model", "fit", str(examples), "--base", str(TINY), "--out", str(out)]

@@ -166,7 +166,6 @@ def test_a_blend_lies_between(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed after a checkpoint, the same call ends with the weights of an undisturbed run."""
-    train_encoder(TINY, tmp_path / "whole", EXAMPLES, settings=replace(SETTINGS, epochs=4))
     script = tmp_path / "run.py"
     script.write_text(
         "import sys, time\n"
@@ -178,8 +177,10 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         "train_encoder(TINY, Path(sys.argv[1]), EXAMPLES, settings=replace(SETTINGS, epochs=4),\n"
         "              on_progress=lambda step: time.sleep(0.2))\n"
     )
-    command = [sys.executable, str(script), str(tmp_path / "killed")]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    whole, command = ([sys.executable, script, tmp_path / name] for name in ("whole", "killed"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # sums differ with the number of threads
+    subprocess.run(whole, check=True, env=environment)
+    process = subprocess.Popen(command, env=environment)
     scratch = tmp_path / ".killed.training"
     deadline = time.monotonic() + 120
     while not list(scratch.glob("checkpoint-*/trainer_state.json")):
@@ -189,7 +190,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed").exists()
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, env=environment)
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
 
 
