@@ -91,6 +91,13 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
     ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Then drop cached vectors of other encoders and of texts that no product has.",
+        ),
+    ] = False,
     gate: Annotated[
         bool,
         typer.Option(
@@ -143,6 +150,7 @@ def index(
             workers=workers,
             device=device.value,
             rebuild=rebuild,
+            prune=prune,
             progress=progress,
             on_recognised=show_fields,
         )
@@ -233,6 +241,6 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
         }
         if built.never_filled:
             found["texts"]["never_filled"] = built.never_filled
-        if built.never_filled:
-            found["texts"]["never_filled"] = built.never_filled
+    if done.pruned:
+        found["pruned"] = done.pruned
     return found

@@ -165,6 +165,8 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
         )
         for name in texts.get("never_filled", ()):
             console.print(Text(f"Template: no product has a field {name!r}"), style="yellow")
+    if "pruned" in done:
+        console.print(f"Cache: {done['pruned']:,} vectors dropped that no product needs")
     console.print(
         Text(f"{done['shop']}: {done['products']:,} products in {done['seconds']:.1f} s"),
         style="bold",

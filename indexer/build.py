@@ -111,6 +111,17 @@ def build_generation(
     return build.run(digest, workers)
 
 
+def prune_cache(shop: Shop, encoder: Encoder) -> int:
+    """Drop cached vectors that the live generation does not need; returns how many.
+
+    Needs the shop's lock, as a run that encodes beside would lose what it has not yet published.
+    """
+    folder = shop.generations.current()
+    ledger = Ledger() if folder is None else Ledger.read(folder)
+    with EmbeddingCache(shop.embeddings) as cache:
+        return cache.prune({encoder.fingerprint: ledger.keys(slice(None))})
+
+
 class _Previous:
     """Hold the parts of the last generation that a build takes over."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..encoder.load import load_encoder
 from ..errors import InputError
 from ..progress import Progress, Silent
-from .build import Built, build_generation
+from .build import Built, build_generation, prune_cache
 from .ingest import Ingested, Reading, ingest
 from .shop import Shop
 from .sources.fields import FieldMap
@@ -25,12 +25,14 @@ class Indexed:
         ingested: what came of the records; None where no source was given.
         built: the new generation; None where the live one already was up to date.
         products: products in the catalogue.
+        pruned: cached vectors that were dropped, as no product needs them; 0 unless asked for.
         seconds: how long it took.
     """
 
     ingested: Ingested | None
     built: Built | None
     products: int
+    pruned: int
     seconds: float
 
 
@@ -43,6 +45,7 @@ def index_shop(
     workers: int | None = None,
     device: str = "cpu",
     rebuild: bool = False,
+    prune: bool = False,
     progress: Progress | None = None,
     on_recognised: Callable[[str, FieldMap], None] | None = None,
 ) -> Indexed:
@@ -56,6 +59,7 @@ def index_shop(
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded: "cpu", "cuda", or "auto" for a GPU where there is one.
         rebuild: derive everything anew though nothing changed.
+        prune: drop the cached vectors of other encoders and of texts that no product has any more.
         progress: told of stages.
         on_recognised: called with each source and what its fields were recognised as.
 
@@ -80,4 +84,5 @@ def index_shop(
                 shop, catalog, settings, encoder, progress, workers=workers, rebuild=rebuild
             )
             products = len(catalog)
-    return Indexed(ingested, built, products, time.monotonic() - begin)
+        pruned = prune_cache(shop, encoder) if prune else 0
+    return Indexed(ingested, built, products, pruned, time.monotonic() - begin)

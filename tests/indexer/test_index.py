@@ -202,6 +202,23 @@ def test_rebuild_from_the_catalogue_alone(local: Source) -> None:
     assert (done.built.full, done.built.encoding.encoded, done.products) == (True, 0, 5)
 
 
+def test_pruning_keeps_the_vectors_that_are_needed_and_no_others(local: Source) -> None:
+    local.index([record(n) for n in range(10)])
+    local.index(changes={"encoder": "hashing:96"})
+    changed = [record(n, title="Another" if n == 3 else "Same") for n in range(10)]
+    done = local.index(changed, changes={"encoder": "hashing:96"})
+    assert done.pruned == 0
+    done = local.index(changed, changes={"encoder": "hashing:96"}, prune=True)
+    assert done.built is None
+    assert done.pruned == 10 + 10
+    again = local.index(changes={"encoder": "hashing:96"}, rebuild=True)
+    assert again.built is not None
+    assert again.built.encoding.encoded == 0
+    back = local.index()
+    assert back.built is not None
+    assert back.built.encoding.encoded == 10
+
+
 def test_many_changes_compact_the_index(local: Source) -> None:
     records = [record(n) for n in range(40)]
     local.index(records)

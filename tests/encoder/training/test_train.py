@@ -177,7 +177,9 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         "train_encoder(TINY, Path(sys.argv[1]), EXAMPLES, settings=replace(SETTINGS, epochs=4),\n"
         "              on_progress=lambda step: time.sleep(0.2))\n"
     )
-    whole, command = ([sys.executable, script, tmp_path / name] for name in ("whole", "killed"))
+    whole, command = (
+        [sys.executable, str(script), str(tmp_path / name)] for name in ("whole", "killed")
+    )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # sums differ with the number of threads
     subprocess.run(whole, check=True, env=environment)
     process = subprocess.Popen(command, env=environment)
