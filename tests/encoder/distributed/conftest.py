@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -66,6 +67,7 @@ def together(tmp_path: Path) -> Together:
 
 
 def _child(work: Callable[[int], Any], rank: int, size: int, folder: Path) -> None:
+    gc.freeze()  # what other tests left, and its threads, belongs to the parent: never collect it
     torch.set_num_threads(1)
     try:
         store = dist.FileStore(  # type: ignore[attr-defined]
