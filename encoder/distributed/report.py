@@ -17,6 +17,7 @@ class Step:
         number: from 1.
         loss: mean of its passes', before the step.
         passes: how many made it.
+        chosen: how many were to make it; a step that measures noise has at least two passes.
         rate: learning rate.
         norm: of the gradient, before it was clipped.
         noise: the noise scale in examples, as known after the step; None before the first estimate.
@@ -30,6 +31,7 @@ class Step:
     number: int
     loss: float
     passes: int
+    chosen: int
     rate: float
     norm: float
     noise: float | None
@@ -61,11 +63,11 @@ class TrainingReport:
 
     @property
     def choices(self) -> list[tuple[int, int]]:
-        """Return (step, passes) for each step from which another number of passes made one."""
+        """Return (step, passes) for each step from which another number was chosen."""
         found: list[tuple[int, int]] = []
         for step in self.steps:
-            if not found or found[-1][1] != step.passes:
-                found.append((step.number, step.passes))
+            if not found or found[-1][1] != step.chosen:
+                found.append((step.number, step.chosen))
         return found
 
     def to_json(self) -> dict[str, Any]:

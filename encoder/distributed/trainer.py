@@ -119,10 +119,11 @@ class Trainer:
                 "choose a lower learning rate"
             )
         rate = self._update(norm, passes)
+        chosen = self.passes
         if measured:
             self._measure(passes, sums)
         self._choose_passes()
-        self._note(passes, rate, norm, sums, time.perf_counter() - begin)
+        self._note(passes, chosen, rate, norm, sums, time.perf_counter() - begin)
         return sums["due"] > 0
 
     def _is_measured(self) -> bool:
@@ -233,13 +234,20 @@ class Trainer:
             )
 
     def _note(
-        self, passes: int, rate: float, norm: float, sums: dict[str, float], seconds: float
+        self,
+        passes: int,
+        chosen: int,
+        rate: float,
+        norm: float,
+        sums: dict[str, float],
+        seconds: float,
     ) -> None:
         noise = self.noise.examples
         step = Step(
             number=len(self.steps) + 1,
             loss=sums["loss"],
             passes=passes,
+            chosen=chosen,
             rate=rate,
             norm=norm,
             noise=noise if noise is not None and math.isfinite(noise) else None,

@@ -180,7 +180,9 @@ def test_steps_grow_with_the_noise_on_one_process_and_on_two(
     # None also stands for noise that drowns the signal, as it may in a step or two.
     assert any(step.noise is not None for step in alone.steps)
     assert sum(step.passes for step in alone.steps) == 16
-    assert alone.choices[0] == (1, 2), "a measured step has two passes to compare"
+    assert alone.steps[0].passes == 2, "a measured step has two passes to compare"
+    assert alone.choices[0] == (1, 1)
+    assert len(alone.choices) > 1, "the noise of so small a batch calls for more"
     assert {passes for _, passes in alone.choices} <= {1, 2, 3, 4}
 
     def work(rank: int) -> tuple[list[tuple[int, int]], list[float | None]]:
