@@ -52,11 +52,16 @@ types: env
 floors: env
 	$(BIN)/lint-imports
 
+# Tests of several processes fork, which only a process is fit for that has loaded little else.
+FORKING := tests/encoder/distributed
+
 unit: env
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 2 -q --ignore=$(FORKING)
+	$(BIN)/pytest -q $(FORKING)
 
 test-all: env lint types floors ## All tests, slow and real-data ones too
-	$(BIN)/pytest -n 2 -q -m 'not gpu'
+	$(BIN)/pytest -n 2 -q -m 'not gpu' --ignore=$(FORKING)
+	$(BIN)/pytest -q -m 'not gpu' $(FORKING)
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -193,7 +193,8 @@ def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
             for name, model in {**models, f"only {kind}": str(own)}.items()
         ]
         print(f"\n{kind}: {len(asked)} queries")
-        table(evaluate(asked, runs, measures=MEASURES, baseline="no rewrites"))
+        baseline = "no rewrites" if "no rewrites" in models else "base"
+        table(evaluate(asked, runs, measures=MEASURES, baseline=baseline))
 
 
 def said_otherwise(qrels: Qrels, vocabulary: Vocabulary, kind: str) -> Qrels:

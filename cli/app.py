@@ -22,7 +22,9 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("dsv3: interrupted; the same command goes on from what was kept", err=True)
+            goes_on = ctx.invoked_subcommand in ("index", "train")
+            what = "; the same command goes on from what was kept" if goes_on else ""
+            typer.echo(f"dsv3: interrupted{what}", err=True)
             raise typer.Exit(130) from None
 
 

@@ -54,9 +54,14 @@ def judge(
     layout: str = "auto",
     catalog_url: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     json: bool = False,
+    known: Mapping[str, Any] | None = None,
 ) -> None:
-    """Judge a change, print what was found, make it where that was asked; exit with 1 if not."""
+    """Judge a change, print what was found, make it where that was asked; exit with 1 if not.
+
+    With `json` one object is printed, which also holds what is `known` already.
+    """
     from ..eval.change import adopt_change, judge_change
     from ..eval.judgments.load import load_qrels
     from .console import console, shown_progress
@@ -70,19 +75,20 @@ def judge(
             most_loss=most_loss,
             catalog_url=catalog_url,
             workers=workers,
+            device=device,
             progress=progress,
         )
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(verdict.to_json()).decode())
+        typer.echo(orjson.dumps({**(known or {}), **verdict.to_json()}).decode())
     else:
         console().print(_table(verdict))
     if verdict.refusal is not None:
         typer.echo(f"dsv3: {verdict.refusal}", err=True)
         raise typer.Exit(1)
     if adopt:
-        adopt_change(shop, verdict, catalog_url=catalog_url, workers=workers)
+        adopt_change(shop, verdict, catalog_url=catalog_url, workers=workers, device=device)
         typer.echo(f"{shop}: changed", err=json)
 
 

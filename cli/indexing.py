@@ -150,7 +150,7 @@ def index(
             workers=workers,
             device=device.value,
             rebuild=rebuild,
-            prune=prune,
+            prune=prune and not gate,
             progress=progress,
             on_recognised=show_fields,
         )
@@ -160,10 +160,15 @@ def index(
         from .render import index_summary
 
         index_summary(console(), summary(done, into))
-        judge(
-            into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
-            catalog_url=catalog, workers=workers,
-        )  # fmt: skip
+        try:
+            judge(
+                into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
+                catalog_url=catalog, workers=workers, device=device.value,
+            )  # fmt: skip
+        finally:  # only now is it known which encoder's vectors are needed
+            if prune:
+                pruned = index_shop(into, catalog_url=catalog, prune=True).pruned
+                screen.print(f"Cache: {pruned:,} vectors dropped that no product needs")
     elif json:
         import orjson
 

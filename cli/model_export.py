@@ -12,7 +12,7 @@ from ..errors import InputError
 from .eval_change import Adopt, MostLoss, judge
 
 if TYPE_CHECKING:
-    from ..encoder.runtime.manifest import Manifest
+    pass
 
 
 class PrecisionChoice(StrEnum):
@@ -71,19 +71,22 @@ def export(
         verify=check,
     )
     known_as = str(out.resolve()) if out else f"{name},precision={precision.value}"
-    _show(made, known_as, check=check, json=json)
+    size = sum(made.sizes.values())
+    known = {"encoder": known_as, "bytes": size, **made.to_json()}
+    if not json:
+        checked = f"; cosine to the original at least {made.least_cosine:.5f}" if check else ""
+        typer.echo(f"{known_as}: {made.precision}, {size / 1e6:.0f} MB{checked}")
     if shop is not None and judgments is not None:
         judge(
-            shop, {"encoder": known_as}, judgments, most_loss=most_loss, adopt=adopt, json=json
-        )  # fmt: skip
-
-
-def _show(made: Manifest, known_as: str, *, check: bool, json: bool) -> None:
-    size = sum(made.sizes.values())
-    if json:
+            shop,
+            {"encoder": known_as},
+            judgments,
+            most_loss=most_loss,
+            adopt=adopt,
+            json=json,
+            known=known,
+        )
+    elif json:
         import orjson
 
-        typer.echo(orjson.dumps({"encoder": known_as, "bytes": size, **made.to_json()}).decode())
-        return
-    checked = f"; cosine to the original at least {made.least_cosine:.5f}" if check else ""
-    typer.echo(f"{known_as}: {made.precision}, {size / 1e6:.0f} MB{checked}")
+        typer.echo(orjson.dumps(known).decode())

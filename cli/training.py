@@ -62,6 +62,13 @@ def train(
     graded: Annotated[
         float, typer.Option(help="Share of the steps on graded lists.", min=0, max=0.9)
     ] = 0.0,
+    evaluations: Annotated[
+        int,
+        typer.Option(help="How often watched queries are asked; the best state is kept.", min=1),
+    ] = 4,
+    patience: Annotated[
+        int, typer.Option(help="Evaluations without a gain after which training stops.", min=1)
+    ] = 2,
     max_tokens: Annotated[int, typer.Option(help="Where texts are cut while training.")] = 64,
     blend: Annotated[
         float,
@@ -98,7 +105,8 @@ def train(
     settings = TrainingSettings(
         epochs=epochs, batch_size=batch, learning_rate=rate, negatives=negatives,
         matryoshka=_dims(matryoshka), graded=graded, max_tokens=max_tokens,
-        gradient_checkpointing=checkpointing, blend=blend, seed=seed,
+        evaluations=evaluations, patience=patience, gradient_checkpointing=checkpointing,
+        blend=blend, seed=seed,
     )  # fmt: skip
     with shown_progress(quiet=json) as progress:
         outcome = train_shop(

@@ -65,6 +65,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, path: str | Path) -> None:
+        self._path = path
         self.path = Path(path)
         self._lock = threading.RLock()
         self._ids: dict[str, tuple[int, int]] = {}
@@ -110,6 +111,21 @@ class EmbeddingCache:
                 vectors[row] = np.frombuffer(vector, dtype=_STORED)
                 tokens[row] = count
         return vectors, tokens >= 0, tokens
+
+    def vectors(self, fingerprint: str, keys: Sequence[bytes]) -> FloatArray:
+        """Look up n texts that were encoded before; returns (n, dim).
+
+        Raises:
+            EncoderError: some are not there; another process may have dropped them.
+
+        """
+        vectors, found, _ = self.get_many(fingerprint, keys)
+        if not found.all():
+            raise EncoderError(
+                f"vectors of {int((~found).sum()):,} texts are gone from {self._path}, dropped by "
+                "another process; run the command again"
+            )
+        return vectors
 
     def token_counts(self, fingerprint: str, keys: Sequence[bytes]) -> IntArray:
         """Return the token count of each text, -1 where it is not in the cache."""

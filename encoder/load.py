@@ -63,8 +63,8 @@ def load_encoder(
 
 
 def _device(name: EncoderName, runtime: str, wanted: str) -> Device:
-    """Choose where to compute; int8 and what is compiled are of a CPU alone."""
-    for_cpu = runtime == "compiled" or name.precision == "int8"
+    """Choose where to compute; int8, fp32 and what is compiled are of a CPU alone."""
+    for_cpu = runtime == "compiled" or name.precision in ("int8", "fp32")
     if wanted == "cuda" and for_cpu:
         raise EncoderError("a compiled encoder runs on the CPU; on a GPU the model itself does")
     return choose_device("cpu" if wanted == "auto" and for_cpu else wanted)

@@ -127,6 +127,7 @@ def judge_change(
     measure: Measure | str = _MEASURE,
     catalog_url: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Verdict:
     """Index the shop's catalogue with other settings beside it, and compare the two.
@@ -139,6 +140,7 @@ def judge_change(
         measure: what is measured.
         catalog_url: where the catalogue is, if not where the shop remembers it.
         workers: processes that encode; None takes one for each core.
+        device: where texts are encoded, as `index_shop` takes it.
         progress: told of indexing.
 
     Raises:
@@ -151,7 +153,12 @@ def judge_change(
         before = _rank(now, qrels)
     with (
         trial_shop(
-            shop, given, catalog_url=catalog_url, workers=workers, progress=progress
+            shop,
+            given,
+            catalog_url=catalog_url,
+            workers=workers,
+            device=device,
+            progress=progress,
         ) as folder,
         ECommRetriever.open(folder, catalog_url=catalog_url) as then,
     ):
@@ -166,6 +173,7 @@ def adopt_change(
     *,
     catalog_url: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Indexed:
     """Make a change that was judged good enough, from now on.
@@ -181,6 +189,7 @@ def adopt_change(
         changes=verdict.changes,
         catalog_url=catalog_url,
         workers=workers,
+        device=device,
         progress=progress,
     )
 

@@ -264,7 +264,7 @@ class _Build:
     ) -> Iterator[tuple[RowArray, FloatArray]]:
         for begin in range(0, len(ledger), _READ_AT_ONCE):
             part = slice(begin, begin + _READ_AT_ONCE)
-            vectors, _, _ = cache.get_many(self.encoder.fingerprint, ledger.keys(part))
+            vectors = cache.vectors(self.encoder.fingerprint, ledger.keys(part))
             yield ledger.rows[part], truncate(vectors, self.dim, self.encoder.similarity)
 
     def _lexical(self, folder: Path, changed: Ledger, deleted: RowArray) -> None:

@@ -20,6 +20,7 @@ def trial_shop(
     *,
     catalog_url: str | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Iterator[Path]:
     """Index a shop's catalogue with other settings into a folder that is removed afterwards.
@@ -32,6 +33,7 @@ def trial_shop(
         changes: settings to change, by the names of `Settings`.
         catalog_url: where the catalogue is, if not where the shop remembers it.
         workers: processes that encode; None takes one for each core.
+        device: where texts are encoded, as `index_shop` takes it.
         progress: told of stages.
 
     Raises:
@@ -47,6 +49,11 @@ def trial_shop(
         trial.remember(settings.with_changes({"catalog": url}))
         trial.embeddings.symlink_to(shop.embeddings.resolve())
         index_shop(
-            trial.folder, changes=changes, catalog_url=url, workers=workers, progress=progress
+            trial.folder,
+            changes=changes,
+            catalog_url=url,
+            workers=workers,
+            device=device,
+            progress=progress,
         )
         yield trial.folder

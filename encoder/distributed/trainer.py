@@ -103,8 +103,8 @@ class Trainer:
         loss, tokens, small = 0.0, 0, 0.0
         before: list[Tensor] = []
         for number in range(passes):
-            last = number == passes - 1
-            one, read = self._pass(self.position + number, passes, last=last, sent=measured or last)
+            sent = measured or number == passes - 1
+            one, read = self._pass(self.position + number, passes, sent=sent)
             loss, tokens = loss + one / passes, tokens + read
             if measured:
                 now = [gradient.clone() for gradient in _gradients(self._shared)]
@@ -135,7 +135,7 @@ class Trainer:
         adapts = self.settings.limit > self.settings.passes
         return adapts and len(self.steps) % _STEPS_BETWEEN_MEASURES == 0
 
-    def _pass(self, number: int, passes: int, *, last: bool, sent: bool) -> tuple[float, int]:
+    def _pass(self, number: int, passes: int, *, sent: bool) -> tuple[float, int]:
         """Add the gradient of one batch; returns its loss here and the tokens read.
 
         The loss is differentiated down to the vectors first. Then queries and documents go
@@ -159,15 +159,15 @@ class Trainer:
             group=self.processes.line.get_group(),
         )
         (loss / passes).backward()
-        self._backward(queries, vectors[0], last=False, sent=False)
-        self._backward(documents, vectors[1], last=last, sent=sent)
+        self._backward(queries, vectors[0], sent=False)
+        self._backward(documents, vectors[1], sent=sent)
         return loss.item(), query_tokens + document_tokens
 
-    def _backward(self, output: Tensor, vectors: Tensor, *, last: bool, sent: bool) -> None:
-        self.shards.set_is_last_backward(last)
+    def _backward(self, output: Tensor, vectors: Tensor, *, sent: bool) -> None:
+        self.shards.set_is_last_backward(sent)
         # Alone, sending is free, and gradients lie where they can be measured.
         self.shards.set_requires_gradient_sync(sent or self.processes.size == 1)
-        self.shards.set_reshard_after_backward(self.settings.reshard or last)
+        self.shards.set_reshard_after_backward(self.settings.reshard or sent)
         output.backward(vectors.grad)
 
     def _encode(self, texts: list[str], task: str) -> tuple[Tensor, int]:

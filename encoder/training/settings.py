@@ -53,7 +53,7 @@ class TrainingSettings:
     matryoshka: tuple[int, ...] = ()
     graded: float = 0.0
     evaluations: int = 4
-    patience: int = 3
+    patience: int = 2
     gradient_checkpointing: bool = False
     bf16: bool | None = None
     freeze_embeddings: bool = False

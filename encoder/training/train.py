@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import EncoderError, InputError, MissingExtra
+from ..folders import fingerprint_folder
 from ..v3.folder import free_folder, is_v3_folder, whole_folder
 from .examples import Example
 from .graded import GradedList
@@ -203,7 +204,8 @@ def _digest(
     settings: TrainingSettings,
 ) -> str:
     """Digest what decides a run, so that a checkpoint of another one is not gone on with."""
-    digest = blake2b(json.dumps([str(base.resolve()), settings.to_json()]).encode(), digest_size=8)
+    known = [fingerprint_folder(base, {}), settings.to_json()]
+    digest = blake2b(json.dumps(known).encode(), digest_size=8)
     for example in examples:
         digest.update(json.dumps(example.to_json()).encode())
     for one in graded:

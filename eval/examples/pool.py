@@ -111,8 +111,7 @@ def _vectors(
     on_progress: Callable[[int], None],
 ) -> FloatArray:
     fill_cache(encoder, texts, cache, on_progress=lambda stats: on_progress(stats.seen))
-    vectors, _, _ = cache.get_many(encoder.fingerprint, [text_key(text) for text in texts])
-    return vectors
+    return cache.vectors(encoder.fingerprint, [text_key(text) for text in texts])
 
 
 def _sample(shop: ECommRetriever, limit: int, seed: int) -> list[tuple[int, Product]]:

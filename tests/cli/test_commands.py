@@ -243,10 +243,16 @@ def test_an_interruption_says_what_to_do(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dsv3.retriever.retriever.ECommRetriever.open", interrupted)
-    monkeypatch.setattr(sys, "argv", ["dsv3", "search", "mouse", "--in", str(shop)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == (
-        "dsv3: interrupted; the same command goes on from what was kept\n"
-    )
+    monkeypatch.setattr("dsv3.indexer.index.index_shop", interrupted)
+    for command, told in (
+        (["search", "mouse", "--in", str(shop)], "dsv3: interrupted\n"),
+        (
+            ["index", "--into", str(shop)],
+            "dsv3: interrupted; the same command goes on from what was kept\n",
+        ),
+    ):
+        monkeypatch.setattr(sys, "argv", ["dsv3", *command])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == told

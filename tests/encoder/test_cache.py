@@ -168,3 +168,11 @@ def test_a_killed_writer_loses_nothing_it_reported(tmp_path: Path) -> None:
             assert cache.size().vectors["a"] % 20 == 0
         for beside in tmp_path.glob("cache.sqlite-*"):
             beside.unlink()
+
+
+def test_vectors_that_are_gone_are_an_error_and_not_zeros(cache: EmbeddingCache) -> None:
+    cache.put_many("a", KEYS[:3], VECTORS[:3], TOKENS[:3])
+    np.testing.assert_array_equal(cache.vectors("a", KEYS[:3]), VECTORS[:3])
+    cache.prune({"a": set(KEYS[:2])})
+    with pytest.raises(EncoderError, match="vectors of 1 texts are gone"):
+        cache.vectors("a", KEYS[:3])

@@ -35,7 +35,7 @@ def test_the_manifest_says_how_near_the_vectors_are(small_model: Any, tmp_path: 
 def test_wrong_vectors_are_refused_and_nothing_is_left(
     small_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_cosines", lambda *_: np.array([1.0, 0.7]))
+    monkeypatch.setattr(export, "_cosines", lambda *_: (np.array([1.0]), np.array([0.7])))
     with pytest.raises(EncoderError, match=r"cosine 0\.70000, at least 0\.9999"):
         export_folder(small_model(), tmp_path / "out", precision="fp32")
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from dsv3.encoder.base import Encoder, FloatArray
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.runtime import export
-from dsv3.encoder.runtime.architecture import read_architecture
+from dsv3.encoder.runtime.architecture import Inexact, read_architecture
 from dsv3.encoder.runtime.batch import Task, for_task, inputs
 from dsv3.encoder.runtime.device import compile_graph
 from dsv3.encoder.runtime.encoder import CompiledEncoder
@@ -155,6 +155,16 @@ def test_queries_fall_back_where_whole_numbers_lose_too_much(
     assert manifest.query_graph == GRAPH
     assert not (tmp_path / "out" / QUERY_GRAPH).exists()
     assert load_encoder(str(tmp_path / "out")).encode_queries(["kettle"]).shape == (1, 32)
+
+
+@pytest.mark.parametrize("wrong", [0.5, float("nan")])
+def test_queries_without_a_graph_of_their_own_are_held_to_the_bound_too(
+    small_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    far, near = np.full(3, wrong, np.float32), np.ones(3, np.float32)
+    monkeypatch.setattr(export, "_cosines", lambda *_: (far, near))
+    with pytest.raises(Inexact, match="differ from the original"):
+        export_folder(small_model(), tmp_path / "out", precision="fp32", texts=TEXTS)
 
 
 @pytest.mark.slow

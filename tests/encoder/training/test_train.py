@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from dsv3.encoder.training.examples import Example
 from dsv3.encoder.training.graded import GradedList, graded_columns
 from dsv3.encoder.training.held_out import HeldOut
 from dsv3.encoder.training.settings import TrainingSettings
-from dsv3.encoder.training.train import REPORT, Progress, train_encoder
+from dsv3.encoder.training.train import REPORT, Progress, finished_run, train_encoder
 from dsv3.errors import EncoderError, InputError
 from safetensors.numpy import load_file
 
@@ -87,6 +88,13 @@ def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
     assert again.to_json() == first.to_json()
     with pytest.raises(InputError, match="not empty"):
         train_encoder(TINY, tmp_path / "model", EXAMPLES[:-1], settings=SETTINGS, **given)
+    other = tmp_path / "other"
+    shutil.copytree(TINY, other)
+    run: dict[str, Any] = {"graded": (), "settings": SETTINGS}
+    train_encoder(other, tmp_path / "second", EXAMPLES, settings=SETTINGS)
+    assert finished_run(other, tmp_path / "second", EXAMPLES, **run) is not None
+    shutil.copyfile(tmp_path / "model" / "model.safetensors", other / "model.safetensors")
+    assert finished_run(other, tmp_path / "second", EXAMPLES, **run) is None
 
 
 def test_a_larger_batch_than_memory_gives_the_same_run(tmp_path: Path) -> None:
