@@ -149,7 +149,8 @@ def test_a_worker_that_cannot_load_says_why(cache: EmbeddingCache, texts: list[s
 
 
 _FILL = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored
 from dsv3.encoder.cache import EmbeddingCache
 from dsv3.encoder.corpus import fill_cache
 from dsv3.encoder.load import load_encoder
