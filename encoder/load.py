@@ -17,6 +17,9 @@ from .names import EncoderName, Precision
 RUNTIMES = ("auto", "compiled", "torch")
 
 
+_ON_A_CPU = "a compiled encoder runs on the CPU; on a GPU the model itself does"
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """Hold what was asked of `load_encoder`."""
@@ -26,6 +29,7 @@ class _Request:
     threads: int | None
     runtime: str
     device: Device
+    must_be_cuda: bool
 
 
 def load_encoder(
@@ -56,7 +60,8 @@ def load_encoder(
     if runtime not in RUNTIMES:
         raise EncoderError(f"no runtime {runtime!r}; there are {', '.join(RUNTIMES)}")
     parsed = EncoderName.parse(name)
-    request = _Request(name, parsed, threads, runtime, _device(parsed, runtime, device))
+    chosen = _device(parsed, runtime, device)
+    request = _Request(name, parsed, threads, runtime, chosen, device == "cuda")
     encoder = _SCHEMES.get(parsed.base.partition(":")[0], _load_named)(request)
     encoder.recipe = {"name": name, "runtime": runtime}
     return encoder
@@ -66,7 +71,7 @@ def _device(name: EncoderName, runtime: str, wanted: str) -> Device:
     """Choose where to compute; int8, fp32 and what is compiled are of a CPU alone."""
     for_cpu = runtime == "compiled" or name.precision in ("int8", "fp32")
     if wanted == "cuda" and for_cpu:
-        raise EncoderError("a compiled encoder runs on the CPU; on a GPU the model itself does")
+        raise EncoderError(_ON_A_CPU)
     return choose_device("cpu" if wanted == "auto" and for_cpu else wanted)
 
 
@@ -131,6 +136,8 @@ def _load_compiled(folder: Path, request: _Request) -> Encoder:
 
     if request.runtime == "torch":
         raise EncoderError(f"{request.whole_name} is compiled; torch cannot run it")
+    if request.must_be_cuda:
+        raise EncoderError(f"{request.whole_name}: {_ON_A_CPU}")
     encoder = CompiledEncoder(
         folder,
         name=request.whole_name,

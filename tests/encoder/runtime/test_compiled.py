@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dsv3.encoder import devices
 from dsv3.encoder.cache import EmbeddingCache, text_key
 from dsv3.encoder.corpus import fill_cache
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.names import EncoderName
 from dsv3.encoder.runtime.encoder import CompiledEncoder
+from dsv3.encoder.runtime.export import export_folder
 from dsv3.errors import EncoderError
 
 _NO_HEAVY_IMPORTS = """
@@ -126,3 +128,18 @@ def test_processes_are_not_pinned_to_one_core(small_model: Any) -> None:
     assert isinstance(encoder, CompiledEncoder)
     for graph in encoder._graphs.values():
         assert graph.compiled().get_property("ENABLE_CPU_PINNING") is False
+
+
+def test_what_a_cpu_alone_computes_stays_there_beside_a_gpu(
+    small_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    folder = small_model()
+    export_folder(folder, tmp_path / "made", precision="fp32", verify=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "_DRIVER", Path(__file__))
+    for name in (f"{folder},precision=fp32", str(tmp_path / "made")):
+        assert isinstance(load_encoder(name, device="auto"), CompiledEncoder)
+        with pytest.raises(EncoderError, match="runs on the CPU"):
+            load_encoder(name, device="cuda")
