@@ -30,7 +30,7 @@ class DenseSystem:
         self._products = list(product_ids)
         fill_cache(encoder, texts, cache, workers=workers)
         keys = [text_key(text) for text in texts]
-        self._vectors = cache.get_many(encoder.fingerprint, keys)[0]
+        self._vectors = cache.vectors(encoder.fingerprint, keys)
 
     def rank(self, queries: Mapping[str, str], k: int) -> Run:
         """Return the `k` nearest products of each query."""
