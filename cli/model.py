@@ -44,7 +44,7 @@ def upcycle(
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Turn a dense encoder into V3 with the same embeddings."""
-    from ..encoder.text import read_lines
+    from ..encoder.texts.text import read_lines
     from ..encoder.v3.upcycle import upcycle_base
 
     done = upcycle_base(
@@ -78,7 +78,7 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Count a model's parameters, operations and memory, beside the article's figures."""
-    from ..encoder.text import read_lines
+    from ..encoder.texts.text import read_lines
     from ..encoder.v3.summary import measure_load, summarise
 
     found = summarise(name, query_tokens=query_tokens, document_tokens=document_tokens)

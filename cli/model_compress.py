@@ -64,7 +64,7 @@ def compress(
     from ..encoder.compression.compress import Compression, compress_model
     from ..encoder.compression.distil import Lessons
     from ..encoder.compression.prune import Pruning
-    from ..encoder.text import read_lines
+    from ..encoder.texts.text import read_lines
     from .console import shown_progress
 
     how = Compression(
@@ -111,7 +111,7 @@ def compress(
 
 def _documents(texts: Path | None, shop: Path | None, judgments: Path | None) -> list[str]:
     """Return the texts of a file, else of a shop."""
-    from ..encoder.text import read_lines
+    from ..encoder.texts.text import read_lines
     from ..errors import InputError
 
     if judgments is not None and shop is None:

@@ -61,7 +61,7 @@ def export(
     if (shop is None) != (judgments is None) or (adopt and shop is None):
         raise InputError("to judge an export give both --in and --judgments")
     from ..encoder.export import export_encoder
-    from ..encoder.text import read_lines
+    from ..encoder.texts.text import read_lines
 
     made = export_encoder(
         name,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import EncoderError
 from .base import FloatArray, IntArray
-from .text import text_key
+from .texts.text import text_key
 
 __all__ = ["CacheSize", "EmbeddingCache", "text_key"]
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..threads import available_cores
 from .base import Encoder, FloatArray, IntArray
-from .batches import pack
 from .cache import EmbeddingCache
-from .text import text_key
+from .texts.batches import pack
+from .texts.text import text_key
 from .workers import EncoderWorkers
 
 # Below this many texts, starting processes costs more than they save.

@@ -13,11 +13,11 @@ from ..threads import let_tokenizers_use_threads
 from .base import Encoder, FloatArray, IntArray, Similarity
 from .devices import Device
 from .folders import fingerprint_folder
-from .long_text import Ids, encode_in_pieces
 from .names import LongText, used_fingerprint
-from .prompts import document_prompt
-from .runtime.tokens import TextTokenizer
-from .text import encodable
+from .texts.pieces import Ids, encode_in_pieces
+from .texts.prompts import document_prompt
+from .texts.text import encodable
+from .texts.tokens import TextTokenizer
 from .torch_batches import TorchBatch, made_ahead, torch_batches
 from .torch_runner import TorchRunner
 from .v3.folder import is_v3_folder

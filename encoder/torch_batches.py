@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from .base import IntArray
-from .batches import pack
+from .texts.batches import pack
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..encoder.text import text_key
+from ..encoder.texts.text import text_key
 from .lexical.index import LexicalDocument
 
 if TYPE_CHECKING:

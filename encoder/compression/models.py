@@ -13,12 +13,12 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from torch import Tensor
 
 from ...errors import EncoderError
-from ..batches import pack
 from ..default import default_folder
 from ..folders import find_folder
-from ..prompts import document_prompt
 from ..runtime.batch import Task
-from ..text import encodable
+from ..texts.batches import pack
+from ..texts.prompts import document_prompt
+from ..texts.text import encodable
 from ..v3 import V3Model
 from ..v3.upcycle import upcycle
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from ...errors import EncoderError
 from ..base import Similarity
-from ..prompts import document_prompt
+from ..texts.prompts import document_prompt
 
 Family = Literal["bert", "roberta", "xlm-roberta", "dsv3"]
 Pooling = Literal["mean", "cls"]

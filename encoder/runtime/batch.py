@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base import IntArray
-from ..batches import pack
+from ..texts.batches import pack
 
 Task = Literal["query", "document"]
 Inputs = dict[str, npt.NDArray[np.int32]]

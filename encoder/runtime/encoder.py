@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import Encoder, FloatArray, IntArray
-from ..long_text import encode_in_pieces
 from ..names import LongText, used_fingerprint
+from ..texts.pieces import encode_in_pieces
+from ..texts.tokens import TextTokenizer
 from .batch import Inputs, Task, batches, for_task
 from .manifest import GRAPH, TOKENIZER, read_manifest
-from .tokens import TextTokenizer
 
 if TYPE_CHECKING:
     from .device import LazyGraph

@@ -98,10 +98,10 @@ def _write_graph(
 ) -> None:
     from openvino import save_model
 
+    from ..texts.tokens import TextTokenizer
     from .graph import build_graph
     from .linear import LinearLayers
     from .ranges import find_ranges
-    from .tokens import TextTokenizer
     from .weights import read_weights
 
     shutil.copyfile(folder / TOKENIZER, made / TOKENIZER)

@@ -13,7 +13,7 @@ import numpy as np
 from ...encoder.base import FloatArray, IntArray
 from ...encoder.cache import EmbeddingCache
 from ...encoder.corpus import fill_cache
-from ...encoder.text import text_key
+from ...encoder.texts.text import text_key
 from ...indexer.lexical.analysis import Analysis
 from ...indexer.product import Product
 from ...indexer.template import Template

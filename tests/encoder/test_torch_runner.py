@@ -16,8 +16,8 @@ from dsv3.encoder.default import default_folder
 from dsv3.encoder.devices import choose_device
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.encoder.load import load_encoder
-from dsv3.encoder.runtime.tokens import TextTokenizer
 from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
+from dsv3.encoder.texts.tokens import TextTokenizer
 from dsv3.encoder.torch_runner import compute_in_bf16
 from dsv3.errors import EncoderError
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from dsv3.encoder.batches import pack
+from dsv3.encoder.texts.batches import pack
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from ...errors import EncoderError
 from ..base import IntArray
-from ..text import encodable
+from .text import encodable
 
 
 class TextTokenizer:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .base import IntArray
+from ..base import IntArray
 
 
 def pack(lengths: IntArray, budget: int) -> Iterator[IntArray]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .base import FloatArray
+from ..base import FloatArray
 
 Ids = Sequence[int]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ..errors import InputError
+from ...errors import InputError
 
 
 def encodable(text: str) -> str:
