@@ -9,10 +9,10 @@ from pathlib import Path
 from ..errors import EncoderError
 from .base import Encoder
 from .default import default_folder
-from .devices import Device, choose_device
 from .folders import find_folder
 from .hashing import HashingEncoder
 from .names import EncoderName, Precision
+from .pytorch.devices import Device, choose_device
 
 RUNTIMES = ("auto", "compiled", "torch")
 
@@ -153,7 +153,7 @@ def _load_compiled(folder: Path, request: _Request) -> Encoder:
 
 
 def _load_torch(folder: Path, request: _Request) -> Encoder:
-    from .sentence_transformer import SentenceTransformerEncoder
+    from .pytorch.sentence_transformer import SentenceTransformerEncoder
 
     precision = "bf16" if request.device == "cuda" else "fp32"
     if request.name.precision not in (None, precision):

@@ -172,7 +172,7 @@ def _sizes(made: Path) -> dict[str, int]:
 
 def _cosines(folder: Path, made: Path, samples: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     """Compare with the original, as queries and as documents; returns (n,) twice."""
-    from ..sentence_transformer import SentenceTransformerEncoder
+    from ..pytorch.sentence_transformer import SentenceTransformerEncoder
     from .encoder import CompiledEncoder
 
     original = SentenceTransformerEncoder(folder, plain=True)

@@ -9,7 +9,7 @@ from dsv3.encoder import default, folders
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.folders import fingerprint_folder, sha256_of
 from dsv3.encoder.load import load_encoder
-from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
+from dsv3.encoder.pytorch.sentence_transformer import SentenceTransformerEncoder
 from dsv3.encoder.texts.prompts import document_prompt
 from dsv3.errors import EncoderError, MissingExtra
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dsv3.encoder import devices
 from dsv3.encoder.cache import EmbeddingCache, text_key
 from dsv3.encoder.corpus import fill_cache
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.names import EncoderName
+from dsv3.encoder.pytorch import devices
 from dsv3.encoder.runtime.encoder import CompiledEncoder
 from dsv3.encoder.runtime.export import export_folder
 from dsv3.errors import EncoderError

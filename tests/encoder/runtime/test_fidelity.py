@@ -10,6 +10,7 @@ import pytest
 from dsv3.encoder.base import Encoder, FloatArray
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.load import load_encoder
+from dsv3.encoder.pytorch.sentence_transformer import SentenceTransformerEncoder
 from dsv3.encoder.runtime import export
 from dsv3.encoder.runtime.architecture import Inexact, read_architecture
 from dsv3.encoder.runtime.batch import Task, for_task, inputs
@@ -20,7 +21,6 @@ from dsv3.encoder.runtime.graph import build_graph
 from dsv3.encoder.runtime.linear import LinearLayers
 from dsv3.encoder.runtime.manifest import GRAPH, QUERY_GRAPH
 from dsv3.encoder.runtime.weights import read_weights
-from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
 
 SMALL: list[dict[str, Any]] = [
     {"family": "bert"},

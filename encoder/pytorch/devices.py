@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from ..errors import EncoderError
+from ...errors import EncoderError
 
 Device = Literal["cpu", "cuda"]
 DEVICES = ("cpu", "cuda", "auto")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from dsv3.encoder.torch_batches import AHEAD, made_ahead, torch_batches
+from dsv3.encoder.pytorch.batches import AHEAD, made_ahead, torch_batches
 
 
 def test_batches_hold_every_text_once_within_the_budget() -> None:

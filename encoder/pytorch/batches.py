@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .base import IntArray
-from .texts.batches import pack
+from ..base import IntArray
+from ..texts.batches import pack
 
 if TYPE_CHECKING:
     from torch import Tensor

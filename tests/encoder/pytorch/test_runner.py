@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dsv3.encoder import devices, sentence_transformer
 from dsv3.encoder.base import FloatArray
 from dsv3.encoder.cache import EmbeddingCache, text_key
 from dsv3.encoder.corpus import fill_cache
 from dsv3.encoder.default import default_folder
-from dsv3.encoder.devices import choose_device
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.encoder.load import load_encoder
-from dsv3.encoder.sentence_transformer import SentenceTransformerEncoder
+from dsv3.encoder.pytorch import devices, sentence_transformer
+from dsv3.encoder.pytorch.devices import choose_device
+from dsv3.encoder.pytorch.runner import compute_in_bf16
+from dsv3.encoder.pytorch.sentence_transformer import SentenceTransformerEncoder
 from dsv3.encoder.texts.tokens import TextTokenizer
-from dsv3.encoder.torch_runner import compute_in_bf16
 from dsv3.errors import EncoderError
 
-V3_TINY = Path(__file__).parent / "v3" / "tiny"
+V3_TINY = Path(__file__).parents[1] / "v3" / "tiny"
 
 
 def _cosines(one: FloatArray, other: FloatArray) -> FloatArray:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .base import FloatArray, IntArray
-from .torch_batches import TorchBatch
+from ..base import FloatArray, IntArray
+from .batches import TorchBatch
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

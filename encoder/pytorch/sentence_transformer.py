@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import EncoderError
-from ..threads import let_tokenizers_use_threads
-from .base import Encoder, FloatArray, IntArray, Similarity
+from ...errors import EncoderError
+from ...threads import let_tokenizers_use_threads
+from ..base import Encoder, FloatArray, IntArray, Similarity
+from ..folders import fingerprint_folder
+from ..names import LongText, used_fingerprint
+from ..texts.pieces import Ids, encode_in_pieces
+from ..texts.prompts import document_prompt
+from ..texts.text import encodable
+from ..texts.tokens import TextTokenizer
+from ..v3.folder import is_v3_folder
+from .batches import TorchBatch, made_ahead, torch_batches
 from .devices import Device
-from .folders import fingerprint_folder
-from .names import LongText, used_fingerprint
-from .texts.pieces import Ids, encode_in_pieces
-from .texts.prompts import document_prompt
-from .texts.text import encodable
-from .texts.tokens import TextTokenizer
-from .torch_batches import TorchBatch, made_ahead, torch_batches
-from .torch_runner import TorchRunner
-from .v3.folder import is_v3_folder
+from .runner import TorchRunner
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -174,7 +174,7 @@ def _load(folder: Path, name: str, device: Device) -> SentenceTransformer:
     from transformers.utils import logging
 
     if is_v3_folder(folder):
-        from . import v3  # noqa: F401 - makes the model known to transformers
+        from .. import v3  # noqa: F401 - makes the model known to transformers
 
     # A bar for reading a file of a second would break up the caller's own output.
     logging.disable_progress_bar()
