@@ -96,8 +96,8 @@ def catalogue_by_sentence_transformers(backend: str, texts: list[str]) -> dict[s
 
 def catalogue_by_dsv3(name: str, texts: list[str]) -> dict[str, float]:
     """Encode with worker processes into a fresh cache; starting them is part of the time."""
-    from dsv3.encoder.cache import EmbeddingCache
-    from dsv3.encoder.corpus import fill_cache
+    from dsv3.encoder.corpus.cache import EmbeddingCache
+    from dsv3.encoder.corpus.fill import fill_cache
     from dsv3.encoder.load import load_encoder
 
     encoder = load_encoder(name)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from dsv3 import ECommRetriever, load_encoder
-from dsv3.encoder.cache import EmbeddingCache
+from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.eval import Qrels, Run, load_qrels, measure_queries, nDCG
 from dsv3.eval.examples.pool import Pool, read_pool
 from dsv3.eval.examples.types import ProductTypes

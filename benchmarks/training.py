@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from dsv3 import ECommRetriever, load_encoder
-from dsv3.encoder.cache import EmbeddingCache
+from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.folders import find_folder
 from dsv3.encoder.training.examples import Example

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..encoder.cache import EmbeddingCache
+from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.folders import find_folder
 from ..encoder.load import load_encoder
 from ..indexer.shop import Shop

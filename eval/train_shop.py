@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..encoder.cache import EmbeddingCache
+from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.default import default_folder
 from ..encoder.folders import find_folder
 from ..encoder.load import load_encoder

@@ -21,8 +21,8 @@ import numpy.typing as npt
 import orjson
 
 from ..encoder.base import Encoder, FloatArray
-from ..encoder.cache import EmbeddingCache
-from ..encoder.corpus import EncodeStats, fill_cache
+from ..encoder.corpus.cache import EmbeddingCache
+from ..encoder.corpus.fill import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
 from ..progress import Progress
 from .catalog import Catalog

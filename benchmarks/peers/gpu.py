@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsv3.encoder.cache import EmbeddingCache
-from dsv3.encoder.corpus import fill_cache
+from dsv3.encoder.corpus.cache import EmbeddingCache
+from dsv3.encoder.corpus.fill import fill_cache
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.folders import find_folder
 from dsv3.encoder.load import load_encoder

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...encoder.base import FloatArray, IntArray
-from ...encoder.cache import EmbeddingCache
-from ...encoder.corpus import fill_cache
+from ...encoder.corpus.cache import EmbeddingCache
+from ...encoder.corpus.fill import fill_cache
 from ...encoder.texts.text import text_key
 from ...indexer.lexical.analysis import Analysis
 from ...indexer.product import Product

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...encoder.base import Encoder
-from ...encoder.cache import EmbeddingCache, text_key
-from ...encoder.corpus import fill_cache
+from ...encoder.corpus.cache import EmbeddingCache, text_key
+from ...encoder.corpus.fill import fill_cache
 from ..run import Run
 
 

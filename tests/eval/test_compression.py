@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from dsv3.cli.app import app
 from dsv3.encoder.base import Encoder
-from dsv3.encoder.cache import EmbeddingCache
 from dsv3.encoder.compression.compress import Compression, compress_model
+from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.encoder.load import load_encoder
 from dsv3.errors import InputError, ShopError
 from dsv3.eval.compression import as_table, measure_models, shop_texts, weigh

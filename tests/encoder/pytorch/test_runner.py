@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from dsv3.encoder.base import FloatArray
-from dsv3.encoder.cache import EmbeddingCache, text_key
-from dsv3.encoder.corpus import fill_cache
+from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.fill import fill_cache
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.encoder.load import load_encoder

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dsv3.encoder.cache import EmbeddingCache, text_key
-from dsv3.encoder.corpus import fill_cache
+from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.fill import fill_cache
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.names import EncoderName
 from dsv3.encoder.pytorch import devices

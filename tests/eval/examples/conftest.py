@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from dsv3 import ECommRetriever
-from dsv3.encoder.cache import EmbeddingCache
+from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.eval.examples.pool import Pool, read_pool
 from dsv3.eval.examples.types import ProductTypes
 from dsv3.indexer.index import index_shop

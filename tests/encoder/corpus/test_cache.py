@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dsv3.encoder.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
 from dsv3.errors import EncoderError
 
 KEYS = [text_key(f"text {number}") for number in range(50)]
@@ -131,7 +131,7 @@ def test_a_newer_format_is_refused(cache: EmbeddingCache) -> None:
 _PUT_UNTIL_KILLED = """
 import sys
 import numpy as np
-from dsv3.encoder.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
 cache = EmbeddingCache(sys.argv[1])
 for number in range(10**6):
     keys = [text_key(f"{number} {place}") for place in range(20)]

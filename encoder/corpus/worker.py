@@ -1,6 +1,6 @@
 """One encoding process: batches of texts in by stdin, vectors out by stdout.
 
-Started by `workers.py` as `python -m dsv3.encoder.worker NAME RUNTIME`. It ends when its input
+Started by `workers.py` as `python -m dsv3.encoder.corpus.worker NAME RUNTIME`. It ends when its input
 does, so it never outlives the process that feeds it. Frames are length-prefixed bytes:
 in, a JSON list of texts; out, a status byte and then float32 vectors or an error's message.
 """
@@ -13,8 +13,8 @@ import struct
 import sys
 from typing import IO
 
-from ..errors import Dsv3Error
-from .load import load_encoder
+from ...errors import Dsv3Error
+from ..load import load_encoder
 
 LENGTH = struct.Struct("<Q")
 READY, VECTORS, FAILED = b"R", b"V", b"F"

@@ -20,9 +20,9 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from ..errors import EncoderError
-from ..threads import worker_environment
-from .base import Encoder, FloatArray
+from ...errors import EncoderError
+from ...threads import worker_environment
+from ..base import Encoder, FloatArray
 from .worker import FAILED, read_frame, write_frame
 
 Tag = TypeVar("Tag")
@@ -134,7 +134,7 @@ class EncoderWorkers(Generic[Tag]):
 def _start(name: str, runtime: str) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "dsv3.encoder.worker", name, runtime],
+        [sys.executable, "-m", "dsv3.encoder.corpus.worker", name, runtime],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **worker_environment(), "PYTHONPATH": path},

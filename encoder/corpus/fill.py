@@ -11,11 +11,11 @@ from itertools import islice
 
 import numpy as np
 
-from ..threads import available_cores
-from .base import Encoder, FloatArray, IntArray
+from ...threads import available_cores
+from ..base import Encoder, FloatArray, IntArray
+from ..texts.batches import pack
+from ..texts.text import text_key
 from .cache import EmbeddingCache
-from .texts.batches import pack
-from .texts.text import text_key
 from .workers import EncoderWorkers
 
 # Below this many texts, starting processes costs more than they save.

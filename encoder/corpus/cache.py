@@ -14,9 +14,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EncoderError
-from .base import FloatArray, IntArray
-from .texts.text import text_key
+from ...errors import EncoderError
+from ..base import FloatArray, IntArray
+from ..texts.text import text_key
 
 __all__ = ["CacheSize", "EmbeddingCache", "text_key"]
 

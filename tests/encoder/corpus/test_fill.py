@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from dsv3.encoder import corpus
 from dsv3.encoder.base import Encoder
-from dsv3.encoder.cache import EmbeddingCache, text_key
-from dsv3.encoder.corpus import EncodeStats, fill_cache
+from dsv3.encoder.corpus import fill
+from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.fill import EncodeStats, fill_cache
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.encoder.load import load_encoder
 from dsv3.errors import EncoderError
@@ -53,7 +53,7 @@ def test_a_second_run_encodes_only_what_is_new(cache: EmbeddingCache, texts: lis
 def test_repeated_texts_are_encoded_once(
     cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_LOOKED_UP_AT_ONCE", 3)
+    monkeypatch.setattr(fill, "_LOOKED_UP_AT_ONCE", 3)
     encoded: list[str] = []
 
     class Counting(HashingEncoder):
@@ -93,8 +93,8 @@ def test_progress_is_told_after_each_batch_and_ends_with_the_total(
 def test_only_a_bounded_part_of_the_stream_is_read_ahead(
     cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_WINDOW", 600)
-    monkeypatch.setattr(corpus, "_LOOKED_UP_AT_ONCE", 100)
+    monkeypatch.setattr(fill, "_WINDOW", 600)
+    monkeypatch.setattr(fill, "_LOOKED_UP_AT_ONCE", 100)
     monkeypatch.setattr(Encoder, "call_tokens", 50)
     read = 0
     furthest_ahead = 0
@@ -118,7 +118,7 @@ def test_only_a_bounded_part_of_the_stream_is_read_ahead(
 def test_a_failing_stream_ends_the_workers_and_keeps_what_is_done(
     cache: EmbeddingCache, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_WINDOW", 550)
+    monkeypatch.setattr(fill, "_WINDOW", 550)
 
     def stream() -> Iterator[str]:
         yield from texts
@@ -151,8 +151,8 @@ def test_a_worker_that_cannot_load_says_why(cache: EmbeddingCache, texts: list[s
 _FILL = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored
-from dsv3.encoder.cache import EmbeddingCache
-from dsv3.encoder.corpus import fill_cache
+from dsv3.encoder.corpus.cache import EmbeddingCache
+from dsv3.encoder.corpus.fill import fill_cache
 from dsv3.encoder.load import load_encoder
 def texts():
     for number in range(100_000):

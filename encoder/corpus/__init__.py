@@ -1,0 +1,1 @@
+"""Many texts encoded once and kept."""
