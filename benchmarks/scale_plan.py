@@ -10,7 +10,15 @@ from __future__ import annotations
 
 import argparse
 
-from dsv3.encoder.distributed.cost import Machine, Plan, Shape, Work, least_gpus, plan, shape_of
+from dsv3.encoder.training.sharded.cost import (
+    Machine,
+    Plan,
+    Shape,
+    Work,
+    least_gpus,
+    plan,
+    shape_of,
+)
 from dsv3.encoder.v3.presets import preset
 
 PRESETS = {"v3-base": 8, "v3-1b": 64, "v3-260b": 1024}

@@ -11,7 +11,7 @@ import typer
 from ..errors import Dsv3Error
 
 if TYPE_CHECKING:
-    from ..encoder.distributed.report import Step, TrainingReport
+    from ..encoder.training.sharded.report import Step, TrainingReport
 
 
 class WireChoice(StrEnum):
@@ -80,9 +80,9 @@ def fit(
 
     On many processes: torchrun --nproc-per-node 2 -m dsv3 model fit …
     """
-    from ..encoder.distributed.processes import process_rank
-    from ..encoder.distributed.settings import DistributedSettings
-    from ..encoder.distributed.train import train_distributed
+    from ..encoder.training.sharded.processes import process_rank
+    from ..encoder.training.sharded.settings import DistributedSettings
+    from ..encoder.training.sharded.train import train_distributed
 
     settings = DistributedSettings(
         batch=batch,

@@ -1,8 +1,8 @@
 """One encoding process: batches of texts in by stdin, vectors out by stdout.
 
-Started by `workers.py` as `python -m dsv3.encoder.corpus.worker NAME RUNTIME`. It ends when its input
-does, so it never outlives the process that feeds it. Frames are length-prefixed bytes:
-in, a JSON list of texts; out, a status byte and then float32 vectors or an error's message.
+Started by `workers.py` as `python -m dsv3.encoder.corpus.worker NAME RUNTIME`. It ends when its
+input does, so it never outlives the process that feeds it. Frames are length-prefixed bytes: in, a
+JSON list of texts; out, a status byte and then float32 vectors or an error's message.
 """
 
 from __future__ import annotations

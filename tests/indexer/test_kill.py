@@ -18,7 +18,7 @@ from dsv3.indexer.ingest import Reading
 # The child calls this at each point it reaches, and dies at the one it was told to die at.
 CHILD = """
 import os, signal, sys
-from dsv3.encoder.cache import EmbeddingCache
+from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.indexer import build, generation, index
 from dsv3.indexer.catalog import Catalog

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import torch
 
-from ...errors import InputError
-from ..training.examples import Example
+from ....errors import InputError
+from ..examples import Example
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from dsv3.encoder.distributed.batches import Batches
-from dsv3.encoder.distributed.schedule import rate_at
 from dsv3.encoder.training.examples import Example
+from dsv3.encoder.training.sharded.batches import Batches
+from dsv3.encoder.training.sharded.schedule import rate_at
 from dsv3.errors import InputError
 
 EXAMPLES = [Example(str(number), "") for number in range(21)]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from dsv3.encoder.distributed.checkpoint import Checkpoints, read_progress
-from dsv3.encoder.distributed.processes import joined_processes
-from dsv3.encoder.distributed.report import Step
-from dsv3.encoder.distributed.settings import DistributedSettings
-from dsv3.encoder.distributed.train import train_distributed
+from dsv3.encoder.training.sharded.checkpoint import Checkpoints, read_progress
+from dsv3.encoder.training.sharded.processes import joined_processes
+from dsv3.encoder.training.sharded.report import Step
+from dsv3.encoder.training.sharded.settings import DistributedSettings
+from dsv3.encoder.training.sharded.train import train_distributed
 from dsv3.errors import EncoderError, InputError
 from safetensors.torch import load_file
 
@@ -74,7 +74,7 @@ def test_one_process_goes_on_where_two_were_stopped(
 
     def work(rank: int) -> int:
         # Both are stopped: told is called in the first process alone.
-        from dsv3.encoder.distributed.trainer import Trainer
+        from dsv3.encoder.training.sharded.trainer import Trainer
 
         original: Any = Trainer._note
 

@@ -12,8 +12,8 @@ from torch.distributed._functional_collectives import all_to_all_single_autograd
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
-from ...errors import InputError
-from ..v3.experts import Experts, Mixture
+from ....errors import InputError
+from ...v3.experts import Experts, Mixture
 
 
 class ParallelExperts(nn.Module):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..v3.accounts import build_empty, count_operations
-from ..v3.config import V3Config
-from ..v3.experts import Experts
-from ..v3.model import Block
+from ...v3.accounts import build_empty, count_operations
+from ...v3.config import V3Config
+from ...v3.experts import Experts
+from ...v3.model import Block
 
 # float32 weights, gradients and AdamW's two moments, all sharded (Rajbhandari et al. 2019, "ZeRO:
 # Memory Optimizations Toward Training Trillion Parameter Models", section 3, stage 3; FSDP2 keeps

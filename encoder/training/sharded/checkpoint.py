@@ -19,7 +19,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.optim import Optimizer
 
-from ...errors import EncoderError, InputError
+from ....errors import EncoderError, InputError
 from .processes import Processes
 
 POINTER = "CURRENT"

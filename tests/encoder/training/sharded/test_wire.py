@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dsv3.encoder.distributed.communication import CompressedReduceScatter, Traffic
-from dsv3.encoder.distributed.settings import Compression
-from dsv3.encoder.distributed.wire import BLOCK, wire
+from dsv3.encoder.training.sharded.communication import CompressedReduceScatter, Traffic
+from dsv3.encoder.training.sharded.settings import Compression
+from dsv3.encoder.training.sharded.wire import BLOCK, wire
 
 from .conftest import Together
 

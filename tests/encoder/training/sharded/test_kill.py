@@ -18,7 +18,7 @@ from .conftest import TINY
 CHILD = """
 import os, signal, sys
 from dsv3.cli.app import main
-from dsv3.encoder.distributed.trainer import Trainer
+from dsv3.encoder.training.sharded.trainer import Trainer
 
 step, (fatal, rank) = Trainer._step, (int(part) for part in sys.argv.pop().split(","))
 

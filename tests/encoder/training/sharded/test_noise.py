@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from dsv3.encoder.distributed.noise import NoiseScale, choose_passes
+from dsv3.encoder.training.sharded.noise import NoiseScale, choose_passes
 
 
 def test_it_finds_the_noise_of_gradients_made_with_a_known_one() -> None:

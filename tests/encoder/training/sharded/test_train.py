@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from dsv3.encoder.distributed import trainer
-from dsv3.encoder.distributed.report import TrainingReport
-from dsv3.encoder.distributed.settings import DistributedSettings
-from dsv3.encoder.distributed.train import train_distributed
+from dsv3.encoder.training.sharded import trainer
+from dsv3.encoder.training.sharded.report import TrainingReport
+from dsv3.encoder.training.sharded.settings import DistributedSettings
+from dsv3.encoder.training.sharded.train import train_distributed
 from dsv3.errors import Dsv3Error, EncoderError, InputError
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer

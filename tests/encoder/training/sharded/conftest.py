@@ -18,7 +18,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-TINY = Path(__file__).parents[1] / "v3" / "tiny"
+TINY = Path(__file__).parents[2] / "v3" / "tiny"
 WORDS = [
     "red",
     "blue",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from dsv3.encoder.distributed.experts import ParallelExperts, divide_experts
+from dsv3.encoder.training.sharded.experts import ParallelExperts, divide_experts
 from dsv3.encoder.v3 import V3Config, V3Model
 from dsv3.encoder.v3.experts import Experts
 from dsv3.errors import InputError

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from dsv3.encoder.distributed.loss import contrastive_loss
-from dsv3.encoder.distributed.processes import joined_processes
-from dsv3.encoder.distributed.trainer import documents_of
 from dsv3.encoder.training.examples import Example
+from dsv3.encoder.training.sharded.loss import contrastive_loss
+from dsv3.encoder.training.sharded.processes import joined_processes
+from dsv3.encoder.training.sharded.trainer import documents_of
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from torch import Tensor, distributed
@@ -44,7 +44,7 @@ def tiny_encoder() -> SentenceTransformer:
     import dsv3.encoder.v3  # noqa: F401 - makes V3 folders known
 
     return SentenceTransformer(
-        str(Path(__file__).parents[1] / "v3" / "tiny"), device="cpu", local_files_only=True
+        str(Path(__file__).parents[2] / "v3" / "tiny"), device="cpu", local_files_only=True
     )
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dsv3.encoder.distributed.cost import Machine, Work, least_gpus, plan, shape_of
-from dsv3.encoder.distributed.settings import DistributedSettings
-from dsv3.encoder.distributed.train import train_distributed
+from dsv3.encoder.training.sharded.cost import Machine, Work, least_gpus, plan, shape_of
+from dsv3.encoder.training.sharded.settings import DistributedSettings
+from dsv3.encoder.training.sharded.train import train_distributed
 from dsv3.encoder.v3 import V3Config
 from dsv3.encoder.v3.presets import preset
 

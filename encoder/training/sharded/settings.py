@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import InputError
+from ....errors import InputError
 
 Precision = Literal["auto", "fp32", "bf16"]
 Compression = Literal["none", "fp16", "bf16", "fp8"]

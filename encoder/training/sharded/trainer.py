@@ -15,9 +15,9 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.optim import AdamW
 
-from ...errors import EncoderError
-from ..training.examples import Example
-from ..v3.balance import gates_of, scale_balance_loss, update_biases
+from ....errors import EncoderError
+from ...v3.balance import gates_of, scale_balance_loss, update_biases
+from ..examples import Example
 from .batches import Batches
 from .checkpoint import Checkpoints
 from .communication import Traffic
