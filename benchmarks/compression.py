@@ -25,9 +25,9 @@ from dsv3.encoder.compression.distil import Lessons
 from dsv3.encoder.compression.models import find_model, open_model, save_model
 from dsv3.encoder.compression.prune import Pruned, Pruner, Pruning
 from dsv3.encoder.compression.samples import make_samples
-from dsv3.encoder.v3.folder import whole_folder
 from dsv3.eval.compression import as_table, measure_models, shop_texts
 from dsv3.eval.judgments.load import load_qrels
+from dsv3.files import whole_folder
 
 CUTS: dict[str, Callable[[Pruner], Pruned]] = {
     "prune 0.22": lambda pruner: pruner.prune(0.22),

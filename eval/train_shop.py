@@ -18,8 +18,8 @@ from ..encoder.training.examples import write_examples
 from ..encoder.training.settings import TrainingSettings
 from ..encoder.training.train import Progress as Step
 from ..encoder.training.train import Trained, check_installed, finished_run, train_encoder
-from ..encoder.v3.folder import free_folder
 from ..errors import InputError, ShopError
+from ..files import free_folder
 from ..indexer.shop import Shop
 from ..retriever.retriever import ECommRetriever
 from .dense import dense_run

@@ -17,7 +17,7 @@ from typing import Any, Self
 import orjson
 
 from ..errors import ShopError
-from .files import checksum, sync_tree, write_whole
+from ..files import checksum, sync_tree, write_whole
 
 FORMAT = 1
 _KEPT = 2  # the live generation, and the one a slow reader may still be opening

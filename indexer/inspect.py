@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ShopError
-from .files import folder_bytes
+from ..files import folder_bytes
 from .generation import Manifest, damaged_files
 from .shop import Shop
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 import orjson
 
 from ..errors import InputError, ShopError
+from ..files import write_whole
 from . import template
-from .files import write_whole
 
 DEFAULT_BOOSTS: Mapping[str, float] = {
     "title": 1.0,

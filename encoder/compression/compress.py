@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import InputError
+from ...files import free_folder, whole_folder
 from ...progress import Progress, Silent
 from ..export import export_encoder
-from ..v3.folder import free_folder, whole_folder
 from .depth import keep_layers, rank_starts
 from .distil import Learned, Lessons, mean_cosine, teach
 from .models import as_v3, find_model, inner, open_model, save_model

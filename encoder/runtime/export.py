@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...files import sync_tree
 from ..base import FloatArray
 from ..folders import fingerprint_folder
 from ..names import PRECISIONS, Precision
@@ -195,9 +195,7 @@ def _write_manifest(made: Path, manifest: Manifest) -> None:
 
 def _publish(made: Path, out: Path) -> None:
     """Put the finished folder in its place; where two processes made it, the first one's stays."""
-    for path in made.iterdir():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
+    sync_tree(made)
     if out.exists():
         out.replace(made.with_name("old"))
     try:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import EncoderError, InputError, MissingExtra
+from ...files import free_folder, whole_folder
 from ..folders import fingerprint_folder
-from ..v3.folder import free_folder, is_v3_folder, whole_folder
+from ..v3.folder import is_v3_folder
 from .examples import Example
 from .graded import GradedList
 from .held_out import HeldOut

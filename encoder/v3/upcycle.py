@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import EncoderError
+from ...files import free_folder, whole_folder
 from ..default import default_folder
 from ..folders import find_folder
 from .channels import copy_linear, fill_mixture
 from .config import V3Config
 from .experts import FeedForward
-from .folder import free_folder, whole_folder
 from .gate_start import calibrate_biases, spread_gates
 from .model import V3Model
 from .presets import mixture_for

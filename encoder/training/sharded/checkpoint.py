@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +18,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.optim import Optimizer
 
 from ....errors import EncoderError, InputError
+from ....files import write_whole
 from .processes import Processes
 
 POINTER = "CURRENT"
@@ -67,7 +66,7 @@ class Checkpoints:
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             whole = {"curve": self.curve, "processes": self.processes.size, **progress}
-            _write_durably(place / PROGRESS, json.dumps(whole))
+            write_whole(place / PROGRESS, json.dumps(whole).encode())
         self.processes.wait()
         started = state_dict_saver.async_save(
             self._state(model, optimizer),
@@ -95,7 +94,7 @@ class Checkpoints:
                 f"({_first_line(error)}); make room, or name another folder for checkpoints"
             ) from error
         if self.processes.first:
-            _write_durably(self.folder / POINTER, name)
+            write_whole(self.folder / POINTER, name.encode())
             self._prune(name)
 
     def finish(self) -> None:
@@ -207,22 +206,6 @@ def _set_random(state: dict[str, torch.Tensor]) -> None:
     torch.set_rng_state(state["cpu"])
     if "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"])
-
-
-def _write_durably(path: Path, text: str) -> None:
-    """Replace a file by one that is on the disk, and so is its name."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
-    with suppress(OSError):  # not every file system lets a folder be synchronised
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _first_line(error: BaseException) -> str:

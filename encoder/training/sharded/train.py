@@ -14,10 +14,10 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from ....errors import EncoderError, InputError
+from ....files import free_folder, whole_folder
 from ... import v3  # noqa: F401 - makes V3 folders known to sentence-transformers
 from ...folders import fingerprint_folder
 from ...v3.balance import expert_load, gates_of
-from ...v3.folder import free_folder, whole_folder
 from ..examples import read_examples
 from .batches import Batches
 from .checkpoint import Checkpoints, check_curve, read_progress

@@ -10,7 +10,6 @@ import pytest
 import torch
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.v3 import V3Model, is_v3_folder
-from dsv3.encoder.v3.folder import free_folder, whole_folder
 from dsv3.encoder.v3.summary import measure_load
 from dsv3.errors import InputError
 from sentence_transformers import SentenceTransformer
@@ -114,21 +113,3 @@ def test_load_is_measured_through_both_gates(tiny: Path) -> None:
     assert loads[0]["shares"] != loads[1]["shares"]
     with pytest.raises(InputError, match="no texts"):
         measure_load(tiny, [])
-
-
-def _write_half(out: Path) -> None:
-    with whole_folder(out) as unfinished:
-        (unfinished / "half").write_text("x")
-        raise OSError("disk full")
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    out = tmp_path / "models" / "new"
-    with pytest.raises(OSError, match="disk full"):
-        _write_half(out)
-    assert list((tmp_path / "models").iterdir()) == []
-    with whole_folder(free_folder(out)) as unfinished:
-        (unfinished / "all").write_text("x")
-    assert (out / "all").read_text() == "x"
-    with pytest.raises(InputError, match="is not empty"):
-        free_folder(out)
