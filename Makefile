@@ -44,7 +44,7 @@ lint: env
 # mypy needs a folder named dsv3; the repository's root is that package, whatever it is called.
 types: env
 	@mkdir -p $(TYPING)/dsv3
-	@for part in __init__.py __main__.py errors.py files.py progress.py threads.py py.typed cli encoder eval indexer retriever; do \
+	@for part in __init__.py __main__.py closing.py errors.py files.py progress.py threads.py py.typed cli encoder eval indexer retriever; do \
 		ln -sfn $(CURDIR)/$$part $(TYPING)/dsv3/$$part; done
 	MYPYPATH=$(TYPING) $(BIN)/mypy -p dsv3
 	MYPYPATH=$(TYPING) $(BIN)/mypy tests benchmarks

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from ..closing import Closing
 from ..encoder.base import Encoder, FloatArray
 from ..errors import InputError, MissingExtra, ShopError
 
@@ -92,7 +92,7 @@ class MtebEncoder:
         return vectors
 
 
-class MtebRetriever:
+class MtebRetriever(Closing):
     """Show a shop's search to mteb: each task's corpus becomes a shop of its own.
 
     Args:
@@ -173,17 +173,6 @@ class MtebRetriever:
         """Close the shops and remove what was temporary."""
         self._shops.clear()
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _write_products(corpus: Any, path: Path) -> list[str]:

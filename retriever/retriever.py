@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ..closing import Closing
 from ..encoder.truncation import truncate
 from ..errors import ShopError
 from ..indexer.pages import CatalogPages, Pages, SqlitePages
@@ -23,15 +24,13 @@ from .results import Hit, Results
 from .sorting import Sort
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..encoder.base import Encoder, FloatArray
     from ..indexer.catalog import Catalog
 
 _QUERIES_CACHED = 4096
 
 
-class ECommRetriever:
+class ECommRetriever(Closing):
     """Search the products of a shop, and change them.
 
     Safe to use from several threads. A generation that another process publishes is seen by
@@ -269,14 +268,3 @@ class ECommRetriever:
             if self._catalog is not None:
                 self._catalog.close()
             self._catalog = self._snapshot = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

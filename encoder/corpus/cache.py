@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ...closing import Closing
 from ...errors import EncoderError
 from ..base import FloatArray, IntArray
 from ..texts.text import text_key
@@ -58,7 +57,7 @@ class CacheSize:
     bytes: int
 
 
-class EmbeddingCache:
+class EmbeddingCache(Closing):
     """Keep document vectors in one SQLite file; one process writes while many read.
 
     What `put_many` has returned from survives a killed process. Threads may share a cache.
@@ -202,17 +201,6 @@ class EmbeddingCache:
         """Close the file; the cache cannot be used afterwards."""
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _encoder(self, fingerprint: str, *, dim: int | None = None) -> tuple[int, int]:
         """Return an encoder's number and dimension; (-1, 0) if unknown and no `dim` is given."""

@@ -15,11 +15,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from ...closing import Closing
 from ...errors import EncoderError
 from ...threads import worker_environment
 from ..base import Encoder, FloatArray
@@ -31,7 +31,7 @@ _WAITING_PER_WORKER = 4
 _SECONDS_TO_END = 5.0
 
 
-class EncoderWorkers(Generic[Tag]):
+class EncoderWorkers(Closing, Generic[Tag]):
     """Encode batches in several processes; a tag comes back with each batch's vectors.
 
     `submit` waits while the queue is full; call it only when `full()` is false, and take
@@ -101,17 +101,6 @@ class EncoderWorkers(Generic[Tag]):
                 if stream is not None:
                     with suppress(OSError):  # what was still to be written has no reader
                         stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
         """Pass batches to one worker and its vectors back, until told to stop."""

@@ -6,9 +6,9 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
+from ...closing import Closing
 from ...errors import RecordError
 from .records import SetAside
 
@@ -16,7 +16,7 @@ _LONGEST_RECORD = 10_000
 _QUOTED = re.compile(r"'[^']*'")
 
 
-class RejectedFile:
+class RejectedFile(Closing):
     """Write records that were set aside to a JSON Lines file, and count them by reason.
 
     A file left by an earlier run is removed on entering; without a rejected record there is
@@ -47,12 +47,8 @@ class RejectedFile:
         self.path.unlink(missing_ok=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file, if there was anything to write."""
         if self._file is not None:
             self._file.close()
 
