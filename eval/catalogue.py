@@ -8,17 +8,18 @@ from functools import cached_property
 
 from ..errors import ShopError
 from ..indexer.lexical.analysis import Analysis
+from ..indexer.lexical.index import TEXT_FIELDS, LexicalDocument
 from ..indexer.product import Product
 
 # "all" is every field in one: BM25 over it differs from any weighted sum over the fields.
-FIELDS = ("title", "brand", "category", "description", "attributes", "all")
+FIELDS = (*TEXT_FIELDS, "codes", "all")
 
 
 class Catalogue:
     """Hold ids, titles and, field by field, the words of every product.
 
-    Words are those of the shop's own keyword index, so that a baseline is not weaker for being
-    cut worse.
+    Texts and words are those of the shop's own keyword index, so that a baseline is not weaker for
+    reading less or being cut worse. Codes, which keyword search looks up whole, are words here.
 
     Raises:
         ShopError: there is not one product.
@@ -81,15 +82,5 @@ class Catalogue:
 
 
 def _texts(product: Product) -> dict[str, str]:
-    values = [
-        " ".join(value) if isinstance(value, tuple) else value
-        for value in product.attributes.values()
-        if isinstance(value, str | tuple)
-    ]
-    return {
-        "title": product.title,
-        "brand": product.brand or "",
-        "category": product.category or "",
-        "description": product.description,
-        "attributes": " ".join((*product.codes, *values)),
-    }
+    texts = LexicalDocument.of(0, product).texts
+    return {**texts, "codes": " ".join(product.codes)}

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import MissingExtra, ShopError
+from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
 from .product import Product, product_digest
 
 if TYPE_CHECKING:
@@ -30,24 +31,25 @@ _BATCH = 1000
 _T = TypeVar("_T")
 
 _metadata = sa.MetaData()
+_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "text": sa.Text(),
+    "number": sa.Float(53),
+    "boolean": sa.Boolean(),
+}
+
+
+def _column(field: KnownField) -> sa.Column[Any]:
+    kind = sa.JSON() if field.several else _TYPES[field.kind]
+    unique = field.name == "product_id" or None
+    return sa.Column(field.name, kind, nullable=field.optional, unique=unique)
+
 
 _products = sa.Table(
     "products",
     _metadata,
     sa.Column("row", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("product_id", sa.Text, nullable=False, unique=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("description", sa.Text, nullable=False),
-    sa.Column("brand", sa.Text),
-    sa.Column("category", sa.Text),
-    sa.Column("price", sa.Float(53)),
-    sa.Column("currency", sa.Text),
-    sa.Column("in_stock", sa.Boolean),
-    sa.Column("url", sa.Text),
-    sa.Column("image_url", sa.Text),
-    sa.Column("codes", sa.JSON, nullable=False),
-    sa.Column("group_id", sa.Text),
-    sa.Column("attributes", sa.JSON, nullable=False),
+    *map(_column, KNOWN_FIELDS),
+    sa.Column(ATTRIBUTES, sa.JSON, nullable=False),
     sa.Column("source_digest", sa.LargeBinary),
     sa.Column("content_digest", sa.LargeBinary, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False, index=True),

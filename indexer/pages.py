@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from .catalog import Catalog
 
 _FIELDS = tuple(each.name for each in fields(Product))
-# The columns stand in the order of Product's fields.
 _BY_ROW = """
-SELECT row, product_id, title, description, brand, category, price, currency, in_stock, url,
-       image_url, codes, group_id, attributes
-FROM products WHERE NOT deleted AND row IN (SELECT value FROM json_each(?))
+SELECT * FROM products WHERE NOT deleted AND row IN (SELECT value FROM json_each(?))
 """
 
 
@@ -50,7 +47,7 @@ class SqlitePages:
     def get_rows(self, rows: Sequence[int]) -> list[Product | None]:
         """Return the products of those rows, None where one is not there."""
         found = self._connection().execute(_BY_ROW, (orjson.dumps(list(rows)),)).fetchall()
-        products = {row: _product(values) for row, *values in found}
+        products = {values["row"]: _product(values) for values in found}
         return [products.get(row) for row in rows]
 
     def close(self) -> None:
@@ -65,6 +62,7 @@ class SqlitePages:
         if found is None:
             uri = f"{self._path.absolute().as_uri()}?mode=ro"
             found = sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
+            found.row_factory = sqlite3.Row
             self._own.connection = found
             self._opened.append(found)
         return found
@@ -84,8 +82,8 @@ class CatalogPages:
         """Leave the catalogue to its owner."""
 
 
-def _product(values: Sequence[Any]) -> Product:
-    named = dict(zip(_FIELDS, values, strict=True))
+def _product(values: sqlite3.Row) -> Product:
+    named: dict[str, Any] = {name: values[name] for name in _FIELDS}
     in_stock = named["in_stock"]
     attributes = orjson.loads(named["attributes"])
     return Product(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 
 import orjson
@@ -40,22 +40,11 @@ class Product:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
 
+_FIELDS = tuple(each.name for each in fields(Product))
+
+
 def product_digest(product: Product) -> bytes:
     """Return a 16-byte digest that changes when anything of the product does."""
-    content = (
-        product.product_id,
-        product.title,
-        product.description,
-        product.brand,
-        product.category,
-        product.price,
-        product.currency,
-        product.in_stock,
-        product.url,
-        product.image_url,
-        product.codes,
-        product.group_id,
-        product.attributes,
-    )
+    content = [getattr(product, name) for name in _FIELDS]
     packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return blake2b(packed, digest_size=16).digest()

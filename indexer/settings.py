@@ -12,14 +12,9 @@ import orjson
 from ..errors import InputError, ShopError
 from ..files import write_whole
 from . import template
+from .known_fields import KEYWORD_WEIGHTS
 
-DEFAULT_BOOSTS: Mapping[str, float] = {
-    "title": 1.0,
-    "brand": 1.0,
-    "category": 1.0,
-    "description": 1.0,
-    "attributes": 0.3,
-}
+DEFAULT_BOOSTS = KEYWORD_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)

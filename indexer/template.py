@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from string import Formatter
 
 from ..errors import InputError
+from .known_fields import ATTRIBUTES, KNOWN_FIELDS
 from .product import AttributeValue, Product
 
 DEFAULT = "{title}. {brand}. {category}. {description}. {attributes:colour,color}"
 
-_KNOWN = ("title", "brand", "category", "description", "group_id", "price", "currency")
+_KNOWN = frozenset(each.name for each in KNOWN_FIELDS if each.placeholder)
 
 
 class Template:
@@ -41,7 +42,7 @@ class Template:
         if not self._parts:
             raise InputError(f"template {form!r} has no placeholder such as {{title}}")
         for name, spec, _ in self._parts:
-            if name != "attributes" and spec and not spec.isdecimal():
+            if name != ATTRIBUTES and spec and not spec.isdecimal():
                 raise InputError(
                     f"template {form!r}: in {{{name}:{spec}}} a number of characters is wanted"
                 )
@@ -58,11 +59,11 @@ class Template:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Return the attributes that have a placeholder of their own."""
-        return tuple(n for n, _, _ in self._parts if n != "attributes" and n not in _KNOWN)
+        return tuple(n for n, _, _ in self._parts if n != ATTRIBUTES and n not in _KNOWN)
 
 
 def _value(product: Product, name: str, spec: str) -> str:
-    if name == "attributes":
+    if name == ATTRIBUTES:
         names = _listed(spec) or list(product.attributes)
         return ", ".join(_texts(product.attributes.get(each) for each in names))
     known = getattr(product, name) if name in _KNOWN else product.attributes.get(name)

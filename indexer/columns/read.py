@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from ..known_fields import KNOWN_FIELDS
 from .base import (
     BoolArray,
     BooleanColumn,
@@ -21,7 +22,6 @@ from .base import (
     RowArray,
     TextColumn,
 )
-from .values import KNOWN_FIELDS
 
 
 class Columns:
@@ -33,7 +33,7 @@ class Columns:
         self._files: dict[str, Any] = {}
         self._columns: dict[tuple[str, Kind], Column] = {}
         self._lock = Lock()
-        self.fields = {name: Field(name, {kind: 0}) for name, kind in KNOWN_FIELDS.items()} | {
+        self.fields = {each.name: Field(each.name, {each.kind: 0}) for each in KNOWN_FIELDS} | {
             name: Field(name, of["counts"]) for name, of in self._layout.items()
         }
 

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from ..known_fields import FIELD_NAMES
 from ..product import AttributeValue, Product
 from .base import Kind
-
-KNOWN_FIELDS: Mapping[str, Kind] = {
-    "product_id": "text",
-    "title": "text",
-    "description": "text",
-    "brand": "text",
-    "category": "text",
-    "price": "number",
-    "currency": "text",
-    "in_stock": "boolean",
-    "url": "text",
-    "image_url": "text",
-    "codes": "text",
-    "group_id": "text",
-}
 
 Scalar = str | float | bool
 
@@ -30,12 +16,12 @@ def field_values(product: Product) -> Iterator[tuple[str, Kind, Scalar]]:
 
     An attribute that is named as a known field is found as `attribute_<name>`.
     """
-    for name in KNOWN_FIELDS:
+    for name in FIELD_NAMES:
         value = getattr(product, name)
         if value is not None and value != "":
             yield from _typed(name, value)
     for name, value in product.attributes.items():
-        yield from _typed(f"attribute_{name}" if name in KNOWN_FIELDS else name, value)
+        yield from _typed(f"attribute_{name}" if name in FIELD_NAMES else name, value)
 
 
 def _typed(name: str, value: AttributeValue) -> Iterator[tuple[str, Kind, Scalar]]:

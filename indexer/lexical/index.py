@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
 from .query import QueryBuilder
@@ -27,7 +28,7 @@ from .spelling import spelled_like
 if TYPE_CHECKING:
     import tantivy
 
-TEXT_FIELDS = ("title", "brand", "category", "description", "attributes")
+TEXT_FIELDS = tuple(KEYWORD_WEIGHTS)
 _ANALYZER = "product_text"
 _HEAP_BYTES = 128_000_000
 _WORD = re.compile(r"[^\W_]+")
@@ -63,11 +64,10 @@ class LexicalDocument:
     def of(cls, row: int, product: Product) -> LexicalDocument:
         """Take the texts of a product; numbers and truth values are left to filters."""
         texts = {
-            "title": product.title,
-            "brand": product.brand or "",
-            "category": product.category or "",
-            "description": product.description,
-            "attributes": " ".join(_attribute_texts(product)),
+            name: " ".join(_attribute_texts(product))
+            if name == ATTRIBUTES
+            else getattr(product, name) or ""
+            for name in TEXT_FIELDS
         }
         codes = {normalise_code(code) for code in (product.product_id, *product.codes)}
         return cls(row, texts, tuple(sorted(codes - {""})))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..known_fields import SPELLED_FIELDS
 from .analysis import Analysis, normalise_code, same_codes
 from .spelling import may_be_misspelt, nearest_term
 
@@ -17,7 +18,6 @@ _MOST_TERMS = 64  # of a longer query, the first that differ
 _CODE_BOOST = 4.0
 _SHORTEST_CODE = 4
 _SHARE_TO_MATCH = 0.75
-_SPELLED_FIELDS = ("title", "brand", "category")
 
 
 class QueryBuilder:
@@ -130,7 +130,7 @@ class QueryBuilder:
         if not may_be_misspelt(term):
             return None
         counts: Counter[str] = Counter()
-        for field in _SPELLED_FIELDS:
+        for field in SPELLED_FIELDS:
             counts.update(dict(self._searcher.terms_with_prefix(field, term[0])))
         return nearest_term(word, term, counts.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .names import OUR_FIELDS
+from ..known_fields import ATTRIBUTES, FIELD_NAMES
 
 _TYPED = re.compile(r"attr_([tnb])_(?=.)")
 _KINDS = {"t": "text", "n": "number", "b": "boolean"}
@@ -43,4 +43,4 @@ def _identifier(column: str) -> str:
     name = unicodedata.normalize("NFC", name)
     if not name.isidentifier():
         name = f"_{name}"
-    return f"{name}_attribute" if name in OUR_FIELDS or name == "attributes" else name
+    return f"{name}_attribute" if name in (*FIELD_NAMES, ATTRIBUTES) else name

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import InputError
+from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, SHOPIFY, Look
 from .attribute_names import attribute_name
 from .columns import infer_kind
-from .names import OUR_FIELDS, SHOPIFY, SHOPIFY_NOISE, candidates, fold_name
+from .names import SHOPIFY_NOISE, candidates, fold_name
 from .values import as_stock, as_text, as_texts, is_address
 
 Samples = Mapping[str, Sequence[object]]
 
-_ORDER = ("product_id", "title", *(name for name in OUR_FIELDS if name != "codes"), "codes")
-_NEEDED = ("product_id", "title")
-_KEPT_ANYWAY = frozenset({"product_id", "title", "price", "codes", "group_id"})
+_NEEDED = tuple(each.name for each in KNOWN_FIELDS if each.needed)
+# A field that takes several columns takes what the others leave.
+_ORDER = tuple(each.name for each in sorted(KNOWN_FIELDS, key=lambda each: each.several))
+_SEVERAL = frozenset(each.name for each in KNOWN_FIELDS if each.several)
+_KEPT_ANYWAY = frozenset(each.name for each in KNOWN_FIELDS if each.by_name)
+_LOOKS = {each.name: each.look for each in KNOWN_FIELDS if each.look is not None}
 _COLUMNS_LISTED = 40
 
 
@@ -43,7 +47,7 @@ def choose_columns(
     chosen = _by_hand(samples, overrides, by_name, source)
     used = {column for choice in chosen.values() for column in choice.columns}
     shopify = is_shopify(samples)
-    for field in dict.fromkeys(_ORDER):
+    for field in _ORDER:
         if field in chosen or field in overrides:
             continue
         known = _known_columns(field, by_name, shopify)
@@ -58,7 +62,7 @@ def choose_columns(
             used.update(choice.columns)
     _check_needed(chosen, samples, source)
     return {
-        field: chosen[field] for field in OUR_FIELDS if field in chosen and chosen[field].columns
+        field: chosen[field] for field in FIELD_NAMES if field in chosen and chosen[field].columns
     }
 
 
@@ -86,10 +90,10 @@ def _by_hand(
 ) -> dict[str, Choice]:
     chosen: dict[str, Choice] = {}
     for field, names in overrides.items():
-        if field not in OUR_FIELDS:
+        if field not in FIELD_NAMES:
             raise InputError(
                 f"--map {field}={names}: there is no field {field}; "
-                f"the fields are {', '.join(OUR_FIELDS)}"
+                f"the fields are {', '.join(FIELD_NAMES)}"
             )
         wanted = [names] if names in samples or not names else names.split("|")
         columns = tuple(
@@ -112,7 +116,7 @@ def _column(
 
 
 def _choose(field: str, known: Mapping[str, str], samples: Samples) -> Choice | None:
-    fits = _FITS.get(field)
+    fits = _FITS[_LOOKS[field]] if field in _LOOKS else None
     fitting = [column for column in known if samples[column] and _all_fit(fits, samples[column])]
     empty = [column for column in known if not samples[column]]
     ranked = fitting + empty
@@ -120,7 +124,7 @@ def _choose(field: str, known: Mapping[str, str], samples: Samples) -> Choice | 
         ranked += [column for column in known if column not in ranked]
     if not ranked:
         return None
-    if field == "codes":
+    if field in _SEVERAL:
         return Choice(tuple(column for column in known), known[ranked[0]])
     best = ranked[0]
     stem = best.partition(".")[0]
@@ -141,14 +145,11 @@ def _has_letter(value: object) -> bool:
     return any(mark.isalpha() for text in as_texts(value) for mark in text)
 
 
-_FITS: Mapping[str, Callable[[object], bool]] = {
-    "title": _has_letter,
-    "brand": _has_letter,
-    "category": _has_letter,
-    "currency": _has_letter,
-    "in_stock": lambda value: as_stock(value) is not None,
-    "url": lambda value: as_text(value).startswith(("http", "/", "www.")),
-    "image_url": lambda value: "/" in as_text(value) or "." in as_text(value),
+_FITS: Mapping[Look, Callable[[object], bool]] = {
+    "letters": _has_letter,
+    "stock": lambda value: as_stock(value) is not None,
+    "address": lambda value: as_text(value).startswith(("http", "/", "www.")),
+    "picture": lambda value: "/" in as_text(value) or "." in as_text(value),
 }
 
 
