@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from dsv3.encoder.default import default_folder
+from dsv3.encoder.upcycling.upcycle import upcycle
 from dsv3.encoder.v3 import V3Model
-from dsv3.encoder.v3.upcycle import upcycle
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging

@@ -27,8 +27,8 @@ from typing import Any
 
 import psutil
 from dsv3.encoder.training.examples import Example, write_examples
+from dsv3.encoder.upcycling.upcycle import upcycle_base
 from dsv3.encoder.v3.folder import is_v3_folder
-from dsv3.encoder.v3.upcycle import upcycle_base
 
 RUNS: dict[str, list[str]] = {
     "none": [],

@@ -17,10 +17,10 @@ from collections.abc import Callable
 
 import torch
 from dsv3.encoder.default import default_folder
+from dsv3.encoder.upcycling.upcycle import upcycle
 from dsv3.encoder.v3 import V3Model
 from dsv3.encoder.v3.accounts import count_operations, dense_config
 from dsv3.encoder.v3.presets import preset
-from dsv3.encoder.v3.upcycle import upcycle
 from transformers import BertModel
 
 SHAPES = [(1, 8), (1, 32), (1, 128), (64, 8), (64, 32), (64, 128)]

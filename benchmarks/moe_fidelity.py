@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from dsv3.encoder.default import default_folder
-from dsv3.encoder.v3.balance import counting_load, expert_load
-from dsv3.encoder.v3.upcycle import upcycle_base
+from dsv3.encoder.upcycling.upcycle import upcycle_base
+from dsv3.encoder.v3.gate_load import counting_load, expert_load
 from sentence_transformers import SentenceTransformer
 
 

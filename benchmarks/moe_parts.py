@@ -25,11 +25,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.load import load_encoder
+from dsv3.encoder.upcycling.upcycle import upcycle, upcycle_base
 from dsv3.encoder.v3.experts import Experts, Mixture
 from dsv3.encoder.v3.model import Block
 from dsv3.encoder.v3.padding import Padding
 from dsv3.encoder.v3.presets import preset
-from dsv3.encoder.v3.upcycle import upcycle, upcycle_base
 from torch import Tensor
 from transformers import BertModel
 

@@ -235,7 +235,7 @@ def shortened(bench: Bench, pool: Pool, name: str, model: str, dim: int = 128) -
 
 def upcycled(keep: Path) -> Path:
     """Return the default encoder as V3."""
-    from dsv3.encoder.v3.upcycle import upcycle_base
+    from dsv3.encoder.upcycling.upcycle import upcycle_base
 
     folder = keep / "upcycled"
     if not folder.exists():

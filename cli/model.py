@@ -45,7 +45,7 @@ def upcycle(
 ) -> None:
     """Turn a dense encoder into V3 with the same embeddings."""
     from ..encoder.texts.text import read_lines
-    from ..encoder.v3.upcycle import upcycle_base
+    from ..encoder.upcycling.upcycle import upcycle_base
 
     done = upcycle_base(
         base,
@@ -79,11 +79,14 @@ def info(
 ) -> None:
     """Count a model's parameters, operations and memory, beside the article's figures."""
     from ..encoder.texts.text import read_lines
-    from ..encoder.v3.summary import measure_load, summarise
+    from ..encoder.v3.summary import summarise
 
     found = summarise(name, query_tokens=query_tokens, document_tokens=document_tokens)
     if texts is not None:
-        found["load"] = measure_load(name, read_lines(texts))
+        from ..encoder.pytorch.load import load_model
+        from ..encoder.v3.gate_load import measure_load
+
+        found["load"] = measure_load(load_model(Path(name), device=None), read_lines(texts))
     if json:
         _print_json(found)
         return

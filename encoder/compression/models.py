@@ -15,12 +15,13 @@ from torch import Tensor
 from ...errors import EncoderError
 from ..default import default_folder
 from ..folders import find_folder
+from ..pytorch.load import load_model
 from ..runtime.batch import Task
 from ..texts.batches import pack
 from ..texts.prompts import document_prompt
 from ..texts.text import encodable
+from ..upcycling.upcycle import upcycle
 from ..v3 import V3Model
-from ..v3.upcycle import upcycle
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -41,19 +42,11 @@ def open_model(folder: Path) -> SentenceTransformer:
         EncoderError: the folder holds no such model.
 
     """
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
     from ..runtime.manifest import is_compiled
 
     if is_compiled(folder):
         raise EncoderError(f"{folder} is compiled already; name the model it was made from")
-    logging.disable_progress_bar()
-    try:
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    except Exception as error:  # transformers raises whatever the broken file provokes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EncoderError(f"{folder}: not a model that can be compressed: {first}") from error
+    model = load_model(folder)
     if not hasattr(inner(model), "config"):
         raise EncoderError(f"{folder}: only models that begin with a transformer are compressed")
     return model.eval()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...progress import Progress, Silent
 from ..runtime.batch import Task
-from ..v3.balance import counting_load, expert_load
+from ..v3.gate_load import counting_load, expert_load
 from ..v3.gates import TASKS
 from .importance import energy, importance, joined, most_important
 from .models import as_v3, embed_all, token_batches, v3_of, with_inner

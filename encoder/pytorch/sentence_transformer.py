@@ -17,9 +17,9 @@ from ..texts.pieces import Ids, encode_in_pieces
 from ..texts.prompts import document_prompt
 from ..texts.text import encodable
 from ..texts.tokens import TextTokenizer
-from ..v3.folder import is_v3_folder
 from .batches import TorchBatch, made_ahead, torch_batches
 from .devices import Device
+from .load import load_model
 from .runner import TorchRunner
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SentenceTransformerEncoder(Encoder):
 
             torch.set_num_threads(threads)
         self.name = name or str(folder)
-        self._model = _load(folder, self.name, device)
+        self._model = load_model(folder, device=device, name=self.name)
         self.similarity = _similarity(self._model, self.name)
         self.dim = _dim(self._model)
         self.max_tokens = int(self._model.max_seq_length or 512)
@@ -167,22 +167,6 @@ def _tokenizer(model: SentenceTransformer, folder: Path, max_tokens: int) -> Tex
     ours = TextTokenizer(path, max_tokens=max_tokens, lowercase=lowercase)
     theirs = model.tokenizer([_PROBE.lower() if lowercase else _PROBE], verbose=False)
     return ours if ours.cut([_PROBE], "")[0] == list(theirs["input_ids"][0]) else None
-
-
-def _load(folder: Path, name: str, device: Device) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    if is_v3_folder(folder):
-        from .. import v3  # noqa: F401 - makes the model known to transformers
-
-    # A bar for reading a file of a second would break up the caller's own output.
-    logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(folder), device=device, local_files_only=True)
-    except Exception as error:  # transformers raises whatever the broken file provokes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise EncoderError(f"{name}: not a sentence-transformers model: {first}") from error
 
 
 def _similarity(model: SentenceTransformer, name: str) -> Similarity:

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from ...errors import InputError
-from ..v3.balance import gates_of, scale_balance_loss
 from ..v3.balance_callback import BalanceCallback
+from ..v3.gate_load import gates_of, scale_balance_loss
 from .dataset import contrastive_columns
 from .examples import Example
 from .graded import GradedList, graded_columns

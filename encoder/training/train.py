@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ...errors import EncoderError, InputError, MissingExtra
 from ...files import free_folder, whole_folder
 from ..folders import fingerprint_folder
-from ..v3.folder import is_v3_folder
+from ..pytorch.load import load_model
 from .examples import Example
 from .graded import GradedList
 from .held_out import HeldOut
 from .settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-    from ..v3.balance import ExpertLoad
+    from ..v3.gate_load import ExpertLoad
 
 REPORT = "training.json"
 
@@ -67,7 +65,7 @@ class Trained:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Trained:
         """Read what `to_json` wrote; how many tokens each gate saw was not written."""
-        from ..v3.balance import ExpertLoad
+        from ..v3.gate_load import ExpertLoad
 
         return cls(
             steps=fields["steps"],
@@ -144,7 +142,7 @@ def train_encoder(
     from .blend import blend_weights
     from .run import run_trainer
 
-    model = _load(base)
+    model = load_model(base, device=None)
     if str(model.similarity_fn_name) == "dot":
         raise EncoderError(f"{base}: it compares by dot product, and training is by cosine")
     limit = model.max_seq_length
@@ -152,7 +150,7 @@ def train_encoder(
     trained = run_trainer(model, examples, graded, held_out, chosen, scratch, on_progress)
     model.max_seq_length = limit
     if chosen.blend < 1:
-        blend_weights(model, _load(base), chosen.blend)
+        blend_weights(model, load_model(base, device=None), chosen.blend)
     with whole_folder(out) as unfinished:
         model.save_pretrained(str(unfinished), create_model_card=False)
         report = {
@@ -221,18 +219,3 @@ def _prepare(scratch: Path, digest: str) -> None:
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True, exist_ok=True)
     marker.write_text(digest)
-
-
-def _load(base: Path) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    if is_v3_folder(base):
-        from .. import v3  # noqa: F401 - makes the model known to transformers
-
-    logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(base), local_files_only=True)
-    except Exception as error:  # transformers raises whatever the broken file provokes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise EncoderError(f"{base}: not a model that can be trained: {first}") from error

@@ -1,29 +1,14 @@
-"""Keep the experts equally busy: a loss that rides on activations, or a bias without a loss."""
+"""The balance loss, which keeps experts equally busy and rides on activations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
-
-    from .gates import Gates
-
-
-@dataclass(frozen=True, slots=True)
-class ExpertLoad:
-    """Say how one gate of one layer divided its tokens: `shares` sum to 1 over the experts."""
-
-    layer: int
-    task: str
-    tokens: int
-    shares: tuple[float, ...]
 
 
 def balance_loss(scores: Tensor, sent: Tensor) -> Tensor:
@@ -83,80 +68,3 @@ def ride(carrier: Tensor, loss: Tensor) -> Tensor:
     """
     riding: Tensor = _Ride.apply(carrier, loss)  # type: ignore[no-untyped-call]
     return riding
-
-
-def gates_of(model: nn.Module) -> Iterator[tuple[int, Gates]]:
-    """Yield (layer, gates) for every layer with experts of the V3 models inside `model`."""
-    from .gates import Gates
-
-    for name, module in model.named_modules():
-        if isinstance(module, Gates):
-            yield next(int(part) for part in reversed(name.split(".")) if part.isdigit()), module
-
-
-@torch.no_grad()
-def update_biases(model: nn.Module, rate: float | None = None) -> None:
-    """Raise the bias of experts with less than the mean load since the last update, lower others.
-
-    Call it after each optimiser step, never between a forward pass and its backward: choices must
-    not change while one step is computed. Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing
-    Strategy for Mixture-of-Experts", algorithm 1. With several processes, the loads are summed
-    first, so that all keep the same bias.
-
-    Args:
-        model: any module with V3 models inside.
-        rate: the step; the models' own `router_bias_update_rate` when None.
-
-    """
-    for _, gates in gates_of(model):
-        load = gates.load - gates.settled  # (2, experts)
-        gates.settled.copy_(gates.load)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(load)
-        step = gates.bias_rate if rate is None else rate
-        gates.bias += step * torch.sign(load.mean(-1, keepdim=True) - load)
-
-
-def scale_balance_loss(model: nn.Module, scale: float) -> None:
-    """Multiply the balance loss, as by 1 / passes where a step is made of several passes."""
-    for _, gates in gates_of(model):
-        gates.loss_scale = scale
-
-
-@contextmanager
-def counting_load(model: nn.Module) -> Iterator[None]:
-    """Count, from zero, the tokens sent to each expert while the context is open."""
-    gates = [gates for _, gates in gates_of(model)]
-    before = [one.counting for one in gates]
-    for one in gates:
-        one.counting = True
-        reset_load(one)
-    try:
-        yield
-    finally:
-        for one, was in zip(gates, before, strict=True):
-            one.counting = was
-
-
-def expert_load(model: nn.Module, *, reset: bool = False) -> list[ExpertLoad]:
-    """Report the load counted since the last reset, by layer and gate; gates unused are left out.
-
-    Training counts by itself; elsewhere open `counting_load` first.
-    """
-    from .gates import TASKS
-
-    found = []
-    for layer, gates in gates_of(model):
-        for task, load in zip(TASKS, gates.load.tolist(), strict=True):
-            if total := sum(load):
-                shares = tuple(one / total for one in load)
-                found.append(ExpertLoad(layer, task, int(total) // gates.top_k, shares))
-        if reset:
-            reset_load(gates)
-    return found
-
-
-def reset_load(gates: Gates) -> None:
-    """Count from zero again."""
-    gates.load.zero_()
-    gates.settled.zero_()

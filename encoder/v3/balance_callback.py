@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback
 
-from .balance import ExpertLoad, expert_load, update_biases
+from .gate_load import ExpertLoad, expert_load, update_biases
 
 
 class BalanceCallback(TrainerCallback):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from .accounts import build_empty, count_operations, count_parameters
 from .algebra import fewest_experts, least_active, split
-from .balance import counting_load, expert_load
 from .config import V3Config
 from .folder import is_v3_folder
 from .gates import TASKS
@@ -53,21 +50,6 @@ def summarise(name: str, *, query_tokens: int = 8, document_tokens: int = 128) -
         "article": ARTICLE,
         "algebra": algebra(),
     }
-
-
-def measure_load(folder: str | Path, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Encode texts through both gates of a V3 folder and report each expert's share."""
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    if not texts:
-        raise InputError("no texts to measure the experts' load on")
-    model = SentenceTransformer(str(folder), local_files_only=True)
-    with counting_load(model):
-        model.encode_query(list(texts), show_progress_bar=False)
-        model.encode_document(list(texts), show_progress_bar=False)
-    return [asdict(load) for load in expert_load(model, reset=True)]
 
 
 def algebra() -> list[str]:

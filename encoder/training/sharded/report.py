@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...v3.balance import ExpertLoad
+from ...v3.gate_load import ExpertLoad
 
 
 @dataclass(frozen=True, slots=True)

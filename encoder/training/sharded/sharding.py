@@ -10,7 +10,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import Shard
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from ...v3.balance import gates_of
+from ...v3.gate_load import gates_of
 from .communication import CompressedReduceScatter, CountedAllGather, Traffic
 from .experts import ParallelExperts, divide_experts
 from .processes import Processes

@@ -15,9 +15,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from ....errors import EncoderError, InputError
 from ....files import free_folder, whole_folder
-from ... import v3  # noqa: F401 - makes V3 folders known to sentence-transformers
 from ...folders import fingerprint_folder
-from ...v3.balance import expert_load, gates_of
+from ...pytorch.load import load_model
+from ...v3.gate_load import expert_load, gates_of
 from ..examples import read_examples
 from .batches import Batches
 from .checkpoint import Checkpoints, check_curve, read_progress
@@ -105,7 +105,7 @@ def load_base(base: Path, settings: DistributedSettings) -> SentenceTransformer:
         EncoderError: it cannot be loaded, or is not made of transformer layers.
 
     """
-    encoder = _load(base)
+    encoder = load_model(base)
     encoder.float()
     if settings.max_tokens is not None:
         encoder.max_seq_length = settings.max_tokens
@@ -122,17 +122,6 @@ def load_base(base: Path, settings: DistributedSettings) -> SentenceTransformer:
     return encoder
 
 
-def _load(base: Path) -> SentenceTransformer:
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(base), device="cpu", local_files_only=True)
-    except Exception as error:  # transformers raises whatever the broken file provokes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EncoderError(f"{base}: cannot be loaded: {first}") from error
-
-
 def save(
     trained: Embedding, base: Path, out: Path, report: TrainingReport, processes: Processes
 ) -> None:
@@ -140,7 +129,7 @@ def save(
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     weights = get_model_state_dict(trained, options=options)
     if processes.first:
-        whole = _load(base)
+        whole = load_model(base)
         whole.load_state_dict({name.removeprefix("encoder."): w for name, w in weights.items()})
         with whole_folder(out) as unfinished:
             whole.save_pretrained(str(unfinished), create_model_card=False)

@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import AdamW
 
 from ....errors import EncoderError
-from ...v3.balance import gates_of, scale_balance_loss, update_biases
+from ...v3.gate_load import gates_of, scale_balance_loss, update_biases
 from ..examples import Example
 from .batches import Batches
 from .checkpoint import Checkpoints

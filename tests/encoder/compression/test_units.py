@@ -156,7 +156,7 @@ def test_experts_that_no_token_chose_leave_the_vectors_as_they_were(
 
 def _never(whole: V3Model, unwanted: dict[int, tuple[int, ...]]) -> V3Model:
     """Point the gates of some experts away from what all tokens share."""
-    from dsv3.encoder.v3.gate_start import _recorded
+    from dsv3.encoder.upcycling.gate_start import _recorded
 
     with _recorded(whole) as inputs, torch.no_grad():
         whole(torch.arange(5, 155).view(10, 15), task="query")

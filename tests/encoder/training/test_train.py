@@ -99,7 +99,7 @@ def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
 
 def test_a_larger_batch_than_memory_gives_the_same_run(tmp_path: Path) -> None:
     """The gates' balance is counted by mini-batch, so it is turned off by a dense base."""
-    from dsv3.encoder.v3.balance import gates_of
+    from dsv3.encoder.v3.gate_load import gates_of
     from sentence_transformers import SentenceTransformer
 
     base = tmp_path / "base"

@@ -3,16 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 from dsv3.encoder.v3 import V3Config, V3Model
-from dsv3.encoder.v3.balance import (
-    balance_loss,
+from dsv3.encoder.v3.balance import balance_loss, ride
+from dsv3.encoder.v3.balance_callback import BalanceCallback
+from dsv3.encoder.v3.gate_load import (
     counting_load,
     expert_load,
     gates_of,
-    ride,
     scale_balance_loss,
     update_biases,
 )
-from dsv3.encoder.v3.balance_callback import BalanceCallback
 from dsv3.encoder.v3.gates import Gates
 from transformers import TrainerControl, TrainerState
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.v3 import V3Model, is_v3_folder
-from dsv3.encoder.v3.summary import measure_load
+from dsv3.encoder.v3.gate_load import measure_load
 from dsv3.errors import InputError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import (
@@ -102,8 +102,8 @@ def test_any_loss_trains_both_gates(
     assert gates.load[1].sum() > 0
 
 
-def test_load_is_measured_through_both_gates(tiny: Path) -> None:
-    loads = measure_load(tiny, QUERIES)
+def test_load_is_measured_through_both_gates(model: SentenceTransformer) -> None:
+    loads = measure_load(model, QUERIES)
     assert [(load["layer"], load["task"]) for load in loads] == [
         (0, "query"),
         (0, "document"),
@@ -112,4 +112,4 @@ def test_load_is_measured_through_both_gates(tiny: Path) -> None:
     ]
     assert loads[0]["shares"] != loads[1]["shares"]
     with pytest.raises(InputError, match="no texts"):
-        measure_load(tiny, [])
+        measure_load(model, [])

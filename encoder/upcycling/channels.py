@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from .experts import Experts, FeedForward, Mixture
+from ..v3.experts import Experts, FeedForward, Mixture
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .balance import gates_of
-from .model import V3Model
+from ..v3.gate_load import gates_of
+from ..v3.model import V3Model
 
 _TEXTS, _LENGTH = 64, 32
 _STEPS, _STEP = 400, 0.005

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 from dsv3.encoder.default import default_folder
+from dsv3.encoder.upcycling.channels import divide
+from dsv3.encoder.upcycling.gate_start import calibrate_biases
+from dsv3.encoder.upcycling.upcycle import least_cosine, upcycle, upcycle_base
 from dsv3.encoder.v3 import V3Model
-from dsv3.encoder.v3.balance import counting_load, expert_load
-from dsv3.encoder.v3.channels import divide
-from dsv3.encoder.v3.gate_start import calibrate_biases
+from dsv3.encoder.v3.gate_load import counting_load, expert_load
 from dsv3.encoder.v3.gates import TASKS
-from dsv3.encoder.v3.upcycle import least_cosine, upcycle, upcycle_base
 from dsv3.errors import EncoderError, InputError
 from sentence_transformers import SentenceTransformer
 from transformers import (

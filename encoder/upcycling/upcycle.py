@@ -12,12 +12,13 @@ from ...errors import EncoderError
 from ...files import free_folder, whole_folder
 from ..default import default_folder
 from ..folders import find_folder
+from ..pytorch.load import load_model
+from ..v3.config import V3Config
+from ..v3.experts import FeedForward
+from ..v3.model import V3Model
+from ..v3.presets import mixture_for
 from .channels import copy_linear, fill_mixture
-from .config import V3Config
-from .experts import FeedForward
 from .gate_start import calibrate_biases, spread_gates
-from .model import V3Model
-from .presets import mixture_for
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -75,7 +76,7 @@ def upcycle_base(
 
     """
     folder = default_folder() if base == "default" else find_folder(base)
-    dense = _load(folder)
+    dense = load_model(folder)
     mixture = mixture_for(_transformer(dense).config, preset_name)
     model = upcycle_folder(
         folder, out, noise=noise, seed=seed, max_tokens=max_tokens, texts=texts, **mixture
@@ -132,7 +133,7 @@ def upcycle_folder(
 
     """
     out = free_folder(out)
-    model = _load(Path(base))
+    model = load_model(Path(base))
     first: Any = model[0]
     first.model = upcycle(_transformer(model), noise=noise, seed=seed, **mixture)
     model.module_kwargs = {**(model.module_kwargs or {}), "0": ["task"]}
@@ -140,22 +141,10 @@ def upcycle_folder(
     with whole_folder(out) as unfinished:
         model.save_pretrained(str(unfinished), create_model_card=False)
         if texts:
-            model = _load(unfinished)
+            model = load_model(unfinished)
             calibrate_biases(model, lambda: model.encode(list(texts)))
             model.save_pretrained(str(unfinished), create_model_card=False)
-    return _load(out)
-
-
-def _load(folder: Path) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    except Exception as error:  # transformers raises whatever the broken file provokes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EncoderError(f"{folder}: not an encoder that can be upcycled: {first}") from error
+    return load_model(out)
 
 
 def _transformer(model: SentenceTransformer) -> PreTrainedModel:

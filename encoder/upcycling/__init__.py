@@ -1,0 +1,1 @@
+"""Make a V3 model of a dense one."""
