@@ -1,5 +1,8 @@
 """Derive a generation from the catalogue: encode, index, mirror, publish.
 
+Each change is read once: as it passes, its keyword entry and its columns go to their writers and
+its text to the encoder; vectors are put in place when all are in the cache.
+
 What did not change since the last generation is taken over from it: vectors and keyword
 entries whose text is the same, columns of rows that were not touched. A change of the encoder,
 the template, the language or the kind of index builds everything anew; texts that were ever
@@ -27,11 +30,11 @@ from ..encoder.truncation import truncate
 from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
-from .columns.write import write_columns
+from .columns.write import ColumnsWriter
 from .generation import FORMAT, Manifest, describe_files, now
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
-from .lexical.index import LexicalDocument, write_lexical
+from .lexical.index import LexicalDocument, LexicalWriter
 from .settings import Settings
 from .shop import Shop
 from .template import Template
@@ -164,17 +167,15 @@ class _Build:
 
     def run(self, digest: str, workers: int | None) -> Built:
         with EmbeddingCache(self.shop.embeddings) as cache:
-            changed, deleted, stats = self._encode(cache, workers)
-            ledger = self.old_ledger.updated(changed, deleted)
             number = self.shop.generations.next_number()
             with self.shop.generations.writing(number) as folder:
+                changed, deleted, stats = self._read(cache, workers, folder)
+                ledger = self.old_ledger.updated(changed, deleted)
                 index = self._vectors(cache, ledger, changed, deleted)
                 self.progress.start("write", None)
                 index.save(folder / "vectors")
                 ledger.write(folder)
                 self.progress.finish()
-                self._lexical(folder / "lexical", changed, deleted)
-                self._columns(folder / "columns", changed, deleted)
                 manifest = self._manifest(folder, number, digest, ledger, index.spec)
                 manifest.write(folder)
                 fields = Columns(folder / "columns").fields
@@ -182,18 +183,50 @@ class _Build:
         never_filled = tuple(name for name in wanted if name not in fields)
         return Built(manifest, stats, self.previous is None, never_filled)
 
-    def _encode(
-        self, cache: EmbeddingCache, workers: int | None
+    def _read(
+        self, cache: EmbeddingCache, workers: int | None, folder: Path
     ) -> tuple[Ledger, RowArray, EncodeStats]:
-        """Encode the texts of changed products; return their ledger and the deleted rows."""
+        """Read the changes: write keywords and columns, encode what the cache lacks.
+
+        Returns the ledger of the changed products, and the deleted rows.
+        """
+        scan = Scan(self.old_ledger)
+        last = self.previous.folder / "lexical" if self.previous else None
+        with (
+            LexicalWriter(folder / "lexical", self.analysis, previous=last) as keywords,
+            ColumnsWriter(folder / "columns") as columns,
+        ):
+            stats = self._encode(cache, workers, self._texts(scan, keywords, columns))
+            changed, deleted = scan.ledger, scan.deleted
+            self._lexical(keywords)
+            self._columns(columns, np.concatenate([changed.rows, deleted]))
+        for begin in range(0, len(changed), _READ_AT_ONCE):
+            part = slice(begin, begin + _READ_AT_ONCE)
+            changed.entries["tokens"][part] = cache.token_counts(
+                self.encoder.fingerprint, changed.keys(part)
+            )
+        return changed, deleted, stats
+
+    def _texts(self, scan: Scan, keywords: LexicalWriter, columns: ColumnsWriter) -> Iterator[str]:
+        """Yield the text of every product that is there, its other parts written."""
         template = Template(self.settings.template)
-        scan = Scan(
-            self.catalog.changes(self.since),
-            lambda change: template.fill(change.product) if change.product else "",
-        )
-        self.progress.start(
-            "encode", self.sequence - self.since if self.since else len(self.catalog)
-        )
+        for change in self.catalog.changes(self.since):
+            if change.product is None:
+                scan.note_deleted(change.row)
+                keywords.remove(change.row)
+                continue
+            text = template.fill(change.product)
+            document = LexicalDocument.of(change.row, change.product)
+            if scan.note(text, document):
+                keywords.add(document)
+            columns.add(change.row, change.product)
+            yield text
+
+    def _encode(
+        self, cache: EmbeddingCache, workers: int | None, texts: Iterator[str]
+    ) -> EncodeStats:
+        total = self.sequence - self.since if self.since else len(self.catalog)
+        self.progress.start("encode", total)
         seen = 0
 
         def advance(stats: EncodeStats) -> None:
@@ -201,15 +234,21 @@ class _Build:
             self.progress.advance(stats.seen - seen)
             seen = stats.seen
 
-        stats = fill_cache(self.encoder, scan.texts(), cache, workers=workers, on_progress=advance)
-        changed = scan.ledger
-        for begin in range(0, len(changed), _READ_AT_ONCE):
-            part = slice(begin, begin + _READ_AT_ONCE)
-            changed.entries["tokens"][part] = cache.token_counts(
-                self.encoder.fingerprint, changed.keys(part)
-            )
+        stats = fill_cache(self.encoder, texts, cache, workers=workers, on_progress=advance)
         self.progress.finish()
-        return changed, scan.deleted, stats
+        return stats
+
+    def _lexical(self, keywords: LexicalWriter) -> None:
+        self.progress.start("keywords", None)
+        keywords.finish()
+        self.progress.finish()
+
+    def _columns(self, columns: ColumnsWriter, changed: RowArray) -> None:
+        self.progress.start("facts", None)
+        if self.previous is not None:
+            columns.keep(Columns(self.previous.folder / "columns"), changed)
+        columns.finish()
+        self.progress.finish()
 
     def _vectors(
         self, cache: EmbeddingCache, ledger: Ledger, changed: Ledger, deleted: RowArray
@@ -266,42 +305,6 @@ class _Build:
             part = slice(begin, begin + _READ_AT_ONCE)
             vectors = cache.vectors(self.encoder.fingerprint, ledger.keys(part))
             yield ledger.rows[part], truncate(vectors, self.dim, self.encoder.similarity)
-
-    def _lexical(self, folder: Path, changed: Ledger, deleted: RowArray) -> None:
-        rows = set(changed.differing(self.old_ledger, "lexical").tolist())
-        self.progress.start("keywords", len(rows))
-        write_lexical(
-            folder,
-            self._documents(rows),
-            self.analysis,
-            previous=self.previous.folder / "lexical" if self.previous else None,
-            removed=deleted.tolist(),
-        )
-        self.progress.finish()
-
-    def _documents(self, rows: set[int]) -> Iterator[LexicalDocument]:
-        if not rows:
-            return
-        for change in self.catalog.changes(self.since):
-            if change.product is not None and change.row in rows:
-                self.progress.advance()
-                yield LexicalDocument.of(change.row, change.product)
-
-    def _columns(self, folder: Path, changed: Ledger, deleted: RowArray) -> None:
-        self.progress.start("facts", len(changed))
-        products = (
-            (change.row, change.product)
-            for change in self.catalog.changes(self.since)
-            if change.product is not None
-        )
-        write_columns(
-            folder,
-            products,
-            previous=Columns(self.previous.folder / "columns") if self.previous else None,
-            changed=np.concatenate([changed.rows, deleted]),
-            on_product=self.progress.advance,
-        )
-        self.progress.finish()
 
     def _manifest(
         self, folder: Path, number: int, digest: str, ledger: Ledger, spec: str

@@ -6,19 +6,15 @@ else of it changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..encoder.texts.text import text_key
 from .lexical.index import LexicalDocument
-
-if TYPE_CHECKING:
-    from .catalog import Change
 
 ENTRY = np.dtype([("row", "<i8"), ("tokens", "<i4"), ("text", "V16"), ("lexical", "V16")])
 RowArray = npt.NDArray[np.int64]
@@ -52,6 +48,14 @@ class Ledger:
         """Return the embedding-cache keys of a run of entries."""
         return [key.tobytes() for key in self.entries["text"][entries]]
 
+    def entry(self, row: int) -> np.void | None:
+        """Return the entry of one row; None where there is none."""
+        place = bisect_left(self.rows, row)
+        if place == len(self) or self.rows[place] != row:
+            return None
+        found: np.void = self.entries[place]
+        return found
+
     def updated(self, changed: Ledger, deleted: RowArray) -> Ledger:
         """Return a ledger in which changed entries replace old ones and deleted rows are gone."""
         gone = np.isin(self.rows, np.concatenate([changed.rows, deleted]))
@@ -71,29 +75,26 @@ class Ledger:
 
 
 class Scan:
-    """Walk through changes, hand out the texts to encode, and note what was seen."""
+    """Note the digests of changed products as they pass, and which were deleted."""
 
-    def __init__(self, changes: Iterable[Change], fill: Callable[[Change], str]) -> None:
-        self._changes = changes
-        self._fill = fill
+    def __init__(self, before: Ledger) -> None:
+        self._before = before
         self._noted = bytearray()
         self._deleted: list[int] = []
 
-    def texts(self) -> Iterator[str]:
-        """Yield the text of every product that is there, noting its digests."""
-        for change in self._changes:
-            if change.product is None:
-                self._deleted.append(change.row)
-                continue
-            text = self._fill(change)
-            entry = np.zeros((), ENTRY)
-            entry["row"] = change.row
-            entry["text"] = np.void(text_key(text))
-            entry["lexical"] = np.void(
-                _lexical_digest(LexicalDocument.of(change.row, change.product))
-            )
-            self._noted += entry.tobytes()
-            yield text
+    def note(self, text: str, document: LexicalDocument) -> bool:
+        """Note a product that is there; return whether its keyword entry is another than before."""
+        entry = np.zeros((), ENTRY)
+        entry["row"] = document.row
+        entry["text"] = np.void(text_key(text))
+        entry["lexical"] = np.void(_lexical_digest(document))
+        self._noted += entry.tobytes()
+        known = self._before.entry(document.row)
+        return known is None or bool(known["lexical"] != entry["lexical"])
+
+    def note_deleted(self, row: int) -> None:
+        """Note a product that is gone."""
+        self._deleted.append(row)
 
     @property
     def ledger(self) -> Ledger:
@@ -103,7 +104,7 @@ class Scan:
 
     @property
     def deleted(self) -> RowArray:
-        """Return the rows of the deleted products that were passed."""
+        """Return the rows of the deleted products that were noted."""
         return np.array(self._deleted, np.int64)
 
 

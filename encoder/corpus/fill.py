@@ -71,7 +71,8 @@ def fill_cache(
         cache: written in this process alone.
         workers: processes of one thread each; None takes one for each core. With 1, for small
             inputs, and for an encoder that is best alone, this process encodes by itself.
-        on_progress: called with the counts so far after each stored batch.
+        on_progress: called with the counts so far after each stored batch, and where many
+            texts in turn are in the cache already.
 
     Raises:
         EncoderError: the encoder failed; what was encoded before is kept.
@@ -124,6 +125,8 @@ class _Filling:
                 reused=len(chunk) - len(new),
                 cut=int(np.count_nonzero(tokens > self._encoder.max_tokens)),
             )
+            if not new:
+                self._tell()
             for key in new:
                 yield key, unique[key]
 
@@ -190,6 +193,9 @@ class _Filling:
         self._cache.put_many(self._encoder.fingerprint, batch.keys, vectors, batch.tokens)
         self._under_way.difference_update(batch.keys)
         self._count(encoded=len(batch.keys))
+        self._tell()
+
+    def _tell(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self.report())
 

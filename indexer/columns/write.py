@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from ...closing import Closing
 from ..product import Product
 from .base import BoolArray, BooleanColumn, Kind, NumberColumn, RowArray, TextColumn
 from .read import Columns
@@ -31,40 +32,14 @@ TEXTS = pa.schema([("text", pa.large_string())])
 _FLUSH_VALUES = 4_000_000  # values held in memory before they are written
 
 
-def write_columns(
-    folder: Path,
-    products: Iterable[tuple[int, Product]],
-    *,
-    previous: Columns | None = None,
-    changed: RowArray | None = None,
-    on_product: Callable[[], None] | None = None,
-) -> None:
-    """Write the columns of `products`, and of `previous` without its `changed` rows.
+class ColumnsWriter(Closing):
+    """Write columns product by product, then what is kept of the last generation's.
 
-    Args:
-        folder: where the files go; created.
-        products: (row, product) pairs: all of them, or those that changed.
-        previous: the columns of the last generation, where only changes are given.
-        changed: rows whose values in `previous` no longer hold (changed or deleted).
-        on_product: called after each product.
+    Values are collected by field and kind and written out field by field, a bounded number at once.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _Writer(folder) as writer:
-        if previous is not None:
-            gone = np.empty(0, np.int64) if changed is None else changed
-            _copy(previous, gone, writer)
-        for row, product in products:
-            for name, kind, value in field_values(product):
-                writer.add(name, kind, row, value)
-            writer.flush_if_large()
-            if on_product is not None:
-                on_product()
-
-
-class _Writer:
-    """Collect values by field and kind, and write them out field by field."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._files = {
             kind: pa.ipc.new_file(folder / f"{kind}.arrow", schema)
@@ -77,57 +52,93 @@ class _Writer:
         self._counts: dict[str, dict[Kind, int]] = defaultdict(dict)
         self._pending: dict[tuple[str, Kind], tuple[array[int], list[Scalar]]] = {}
         self._pending_values = 0
+        self._closed = False
 
-    def add(self, name: str, kind: Kind, row: int, value: Scalar) -> None:
-        pending = self._pending.get((name, kind))
-        if pending is None:
-            pending = self._pending[name, kind] = (array("i"), [])
-        pending[0].append(row)
-        pending[1].append(value)
-        self._pending_values += 1
-
-    def flush_if_large(self) -> None:
+    def add(self, row: int, product: Product) -> None:
+        """Add what a product holds."""
+        for name, kind, value in field_values(product):
+            pending = self._pending.get((name, kind))
+            if pending is None:
+                pending = self._pending[name, kind] = (array("i"), [])
+            pending[0].append(row)
+            pending[1].append(value)
+            self._pending_values += 1
         if self._pending_values >= _FLUSH_VALUES:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def keep(self, previous: Columns, changed: RowArray) -> None:
+        """Take over the last generation's columns, to stand before what was added.
+
+        Args:
+            previous: the columns of the last generation.
+            changed: rows whose values in `previous` no longer hold (changed or deleted).
+        """
+        lost = np.zeros(previous.capacity + 1, np.bool_)
+        lost[changed[changed < len(lost)]] = True
+        for field in previous.fields.values():
+            for kind in field.counts:
+                column = previous.column(field.name, kind)
+                if column is not None:
+                    self._keep_column(field.name, column, lost)
+
+    def finish(self) -> None:
+        """Write what is left, and make the folder one that `Columns` opens."""
+        self._flush()
+        self.close()
+        self._write_fields()
+
+    def close(self) -> None:
+        """Close the files; without `finish` they are no columns."""
+        if not self._closed:
+            self._closed = True
+            for file in (*self._files.values(), self._texts):
+                file.close()
+
+    def _flush(self) -> None:
         for (name, kind), (rows, values) in self._pending.items():
             if kind == "text":
                 encoded = pa.array(values, pa.large_string()).dictionary_encode()
-                self.write_texts(
+                self._write_texts(
                     name,
                     np.frombuffer(rows, np.int32),
                     encoded.indices.to_numpy(),
                     encoded.dictionary,
                 )
             else:
-                self.write(name, kind, np.frombuffer(rows, np.int32), values)
+                self._write(name, kind, np.frombuffer(rows, np.int32), values)
         self._pending.clear()
         self._pending_values = 0
 
-    def write(self, name: str, kind: Kind, rows: Any, values: Any) -> None:
+    def _write(self, name: str, kind: Kind, rows: Any, values: Any, *, first: bool = False) -> None:
         batch = pa.record_batch([pa.array(rows), pa.array(values)], schema=SCHEMAS[kind])
         self._files[kind].write_batch(batch)
-        self._batches[name].setdefault(kind, []).append(self._written[kind])
+        _place(self._batches[name].setdefault(kind, []), self._written[kind], first=first)
         self._counts[name][kind] = self._counts[name].get(kind, 0) + len(rows)
         self._written[kind] += 1
 
-    def write_texts(self, name: str, rows: Any, codes: Any, texts: Any) -> None:
-        self.write(name, "text", rows, codes)
+    def _write_texts(
+        self, name: str, rows: Any, codes: Any, texts: Any, *, first: bool = False
+    ) -> None:
+        self._write(name, "text", rows, codes, first=first)
         self._texts.write_batch(pa.record_batch([texts], schema=TEXTS))
-        self._text_batches[name].append(self._written["texts"])
+        _place(self._text_batches[name], self._written["texts"], first=first)
         self._written["texts"] += 1
 
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self.flush()
-        for file in (*self._files.values(), self._texts):
-            file.close()
-        if error is None:
-            self._write_fields()
+    def _keep_column(
+        self, name: str, column: NumberColumn | BooleanColumn | TextColumn, lost: BoolArray
+    ) -> None:
+        """Write again what is still true of a column."""
+        kept = ~lost[column.rows]
+        rows = column.rows[kept].astype(np.int32)
+        if not len(rows):
+            return
+        if isinstance(column, TextColumn):
+            used, codes = np.unique(column.codes[kept], return_inverse=True)
+            texts = pa.array([column.texts[code] for code in used], pa.large_string())
+            self._write_texts(name, rows, codes.astype(np.int32), texts, first=True)
+        else:
+            kind: Kind = "number" if isinstance(column, NumberColumn) else "boolean"
+            self._write(name, kind, rows, column.values[kept], first=True)
 
     def _write_fields(self) -> None:
         fields: Mapping[str, Any] = {
@@ -141,31 +152,5 @@ class _Writer:
         (self._folder / "fields.json").write_bytes(orjson.dumps(fields))
 
 
-def _copy(previous: Columns, gone: RowArray, writer: _Writer) -> None:
-    """Write again what is still true of the last generation's columns."""
-    lost = np.zeros(previous.capacity + 1, np.bool_)
-    lost[gone[gone < len(lost)]] = True
-    for field in previous.fields.values():
-        for kind in field.counts:
-            column = previous.column(field.name, kind)
-            if column is not None:
-                _copy_column(field.name, column, lost, writer)
-
-
-def _copy_column(
-    name: str,
-    column: NumberColumn | BooleanColumn | TextColumn,
-    lost: BoolArray,
-    writer: _Writer,
-) -> None:
-    kept = ~lost[column.rows]
-    rows = column.rows[kept].astype(np.int32)
-    if not len(rows):
-        return
-    if isinstance(column, TextColumn):
-        used, codes = np.unique(column.codes[kept], return_inverse=True)
-        texts = pa.array([column.texts[code] for code in used], pa.large_string())
-        writer.write_texts(name, rows, codes.astype(np.int32), texts)
-    else:
-        kind: Kind = "number" if isinstance(column, NumberColumn) else "boolean"
-        writer.write(name, kind, rows, column.values[kept])
+def _place(batches: list[int], number: int, *, first: bool) -> None:
+    batches.insert(0 if first else len(batches), number)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...closing import Closing
 from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
@@ -225,49 +226,61 @@ def _matches(rows: Sequence[object], scores: Sequence[float]) -> Matches:
     return Matches(row_array[order], score_array[order])
 
 
-def write_lexical(
-    folder: Path,
-    documents: Iterable[LexicalDocument],
-    analysis: Analysis,
-    *,
-    previous: Path | None = None,
-    removed: Iterable[int] = (),
-) -> None:
-    """Write an index of `documents`, added to that of `previous` without its `removed` rows.
+class LexicalWriter(Closing):
+    """Write an index document by document, added to what `previous` holds.
 
     A row given again replaces the row of `previous`. Segment files are immutable, so those of
-    `previous` are shared by hard links.
+    `previous` are shared by hard links. Memory is bounded: full segments go to the folder as
+    documents come.
     """
-    import tantivy
 
-    if previous is None:
-        folder.mkdir(parents=True)
-        index = tantivy.Index(_schema(), str(folder))
-    else:
-        _link_segments(previous, folder)
-        index = tantivy.Index.open(str(folder))
-    index.register_tokenizer(_ANALYZER, analysis.analyzer)
-    writer = index.writer(_HEAP_BYTES, 1)
-    delete = _deleter(index, writer)
-    for row in removed:
-        delete(row)
-    for document in documents:
-        if previous is not None:
-            delete(document.row)
-        writer.add_document(_to_tantivy(document, analysis))
-    writer.commit()
-    writer.garbage_collect_files()
-    writer.wait_merging_threads()
+    def __init__(self, folder: Path, analysis: Analysis, *, previous: Path | None = None) -> None:
+        import tantivy
 
+        if previous is None:
+            folder.mkdir(parents=True)
+            index = tantivy.Index(_schema(), str(folder))
+        else:
+            _link_segments(previous, folder)
+            index = tantivy.Index.open(str(folder))
+        index.register_tokenizer(_ANALYZER, analysis.analyzer)
+        self._schema = index.schema
+        self._analysis = analysis
+        self._updates = previous is not None
+        self._writer: tantivy.IndexWriter | None = index.writer(_HEAP_BYTES, 1)
 
-def _deleter(index: tantivy.Index, writer: tantivy.IndexWriter) -> Callable[[int], object]:
-    """Return what deletes a row. By query: by term, a number is taken for a signed one."""
-    import tantivy
+    def add(self, document: LexicalDocument) -> None:
+        """Add a document, or put it in the place of its row's last one."""
+        if self._updates:
+            self.remove(document.row)
+        self._open.add_document(_to_tantivy(document, self._analysis))
 
-    schema = index.schema
-    return lambda row: writer.delete_documents_by_query(
-        tantivy.Query.term_query(schema, "row", row)
-    )
+    def remove(self, row: int) -> None:
+        """Remove a row. By query: by term, a number is taken for a signed one."""
+        import tantivy
+
+        self._open.delete_documents_by_query(tantivy.Query.term_query(self._schema, "row", row))
+
+    def finish(self) -> None:
+        """Make the folder an index that `LexicalIndex` opens."""
+        writer = self._open
+        writer.commit()
+        writer.garbage_collect_files()
+        self._writer = None
+        writer.wait_merging_threads()
+
+    def close(self) -> None:
+        """Give up what was not finished."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.rollback()
+            writer.wait_merging_threads()
+
+    @property
+    def _open(self) -> tantivy.IndexWriter:
+        if self._writer is None:
+            raise ValueError("the index was finished or closed; nothing can be added")
+        return self._writer
 
 
 def _schema() -> tantivy.Schema:

@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dsv3 import ECommRetriever, Product
-from dsv3.errors import Dsv3Error, InputError, RecordError, ShopError
+from dsv3.encoder.corpus.cache import EmbeddingCache
+from dsv3.errors import Dsv3Error, EncoderError, InputError, RecordError, ShopError
 from dsv3.indexer import build
-from dsv3.indexer.catalog import Catalog
+from dsv3.indexer.catalog import Catalog, Change
 from dsv3.indexer.index import Indexed, index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
+from dsv3.indexer.lexical.index import LexicalDocument
 from dsv3.indexer.snapshot import Snapshot
 
 Record = dict[str, Any]
@@ -372,3 +374,57 @@ def test_while_another_encoder_is_brought_in_the_last_generation_is_served(
         local.index(changes={"encoder": "hashing:96"})
         assert early.encoder.dim == 96
         assert early.retrieve("Product number 7", mode="dense").hits[0].product_id == "p7"
+
+
+def test_each_change_is_read_once(local: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    made: list[int] = []
+    changes, of = Catalog.changes, LexicalDocument.of
+
+    def counted(catalog: Catalog, since: int = 0) -> Iterator[Change]:
+        for change in changes(catalog, since):
+            read.append(change.row)
+            yield change
+
+    def counting(row: int, product: Product) -> LexicalDocument:
+        made.append(row)
+        return of(row, product)
+
+    monkeypatch.setattr(Catalog, "changes", counted)
+    monkeypatch.setattr(LexicalDocument, "of", counting)
+    local.index([record(n) for n in range(50)])
+    assert len(read) == len(set(read)) == len(made) == 50
+    read.clear()
+    made.clear()
+    local.index([record(n, price=1) if n == 3 else record(n) for n in range(50)])
+    assert len(read) == len(made) == 1
+
+
+def test_a_run_that_fails_midway_leaves_the_last_generation_and_what_it_encoded(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.index([record(n) for n in range(1500)])
+    first = local.generation()
+    put_many = EmbeddingCache.put_many
+    stored = 0
+
+    def failing(cache: EmbeddingCache, fingerprint: str, keys: Any, *rest: Any) -> None:
+        nonlocal stored
+        if stored:
+            raise EncoderError("out of memory")
+        put_many(cache, fingerprint, keys, *rest)
+        stored += len(keys)
+
+    again = [record(n, title=f"Edition two of product {n}") for n in range(1500)]
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddingCache, "put_many", failing)
+        with pytest.raises(EncoderError, match="out of memory"):
+            local.index(again, workers=1)
+    assert stored
+    assert local.generation().manifest == first.manifest
+    assert [path.name for path in (local.shop / "generations").iterdir()] == ["000001"]
+    assert titles(local.shop, "edition", mode="lexical") == []
+    done = local.index(again, workers=1)
+    assert done.built is not None
+    assert done.built.encoding.reused == stored
+    assert len(titles(local.shop, "edition", mode="lexical", k=2)) == 2

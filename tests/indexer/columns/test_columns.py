@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dsv3 import Product
 from dsv3.indexer.columns import write
-from dsv3.indexer.columns.base import NumberColumn, TextColumn
+from dsv3.indexer.columns.base import NumberColumn, RowArray, TextColumn
 from dsv3.indexer.columns.read import Columns
 from dsv3.indexer.columns.values import field_values
-from dsv3.indexer.columns.write import write_columns
+from dsv3.indexer.columns.write import ColumnsWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,21 @@ products = st.dictionaries(st.sampled_from("abc"), values).map(
 catalogues = st.dictionaries(st.integers(0, 40), products, max_size=12)
 
 Facts = set[tuple[int, str, str, str | float | bool]]
+
+
+def write_columns(
+    folder: Path,
+    products: Iterable[tuple[int, Product]],
+    *,
+    previous: Columns | None = None,
+    changed: RowArray | None = None,
+) -> None:
+    with ColumnsWriter(folder) as writer:
+        for row, product in products:
+            writer.add(row, product)
+        if previous is not None and changed is not None:
+            writer.keep(previous, changed)
+        writer.finish()
 
 
 def facts_of(products: dict[int, Product]) -> Facts:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from dsv3 import Product
 from dsv3.errors import InputError
 from dsv3.indexer.lexical.analysis import LANGUAGES, Analysis, normalise_code
-from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, write_lexical
+from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, LexicalWriter
 from dsv3.indexer.settings import DEFAULT_BOOSTS
 
 PRODUCTS = [
@@ -23,6 +24,22 @@ PRODUCTS = [
 
 def documents(products: list[Product]) -> list[LexicalDocument]:
     return [LexicalDocument.of(row, product) for row, product in enumerate(products)]
+
+
+def write_lexical(
+    folder: Path,
+    documents: Iterable[LexicalDocument],
+    analysis: Analysis,
+    *,
+    previous: Path | None = None,
+    removed: Iterable[int] = (),
+) -> None:
+    with LexicalWriter(folder, analysis, previous=previous) as writer:
+        for row in removed:
+            writer.remove(row)
+        for document in documents:
+            writer.add(document)
+        writer.finish()
 
 
 @pytest.fixture(scope="module")

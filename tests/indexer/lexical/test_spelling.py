@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dsv3 import Product
 from dsv3.indexer.lexical.analysis import Analysis
-from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, write_lexical
+from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, LexicalWriter
 from dsv3.indexer.lexical.spelling import nearest_term, slips_between
 from dsv3.indexer.settings import DEFAULT_BOOSTS
 from hypothesis import given
@@ -27,8 +27,10 @@ WORDS = st.text("abc", max_size=6)
 def index(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     folder = tmp_path_factory.mktemp("spelling") / "lexical"
     products = [Product(f"p{n}", title) for n, title in enumerate(TITLES)]
-    documents = [LexicalDocument.of(row, product) for row, product in enumerate(products)]
-    write_lexical(folder, documents, Analysis())
+    with LexicalWriter(folder, Analysis()) as writer:
+        for row, product in enumerate(products):
+            writer.add(LexicalDocument.of(row, product))
+        writer.finish()
     return LexicalIndex(folder, Analysis())
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from dsv3 import Product
 from dsv3.errors import FilterError
 from dsv3.indexer.columns.read import Columns
-from dsv3.indexer.columns.write import write_columns
+from dsv3.indexer.columns.write import ColumnsWriter
 from dsv3.retriever.filters.rows import fields_without_values, passing_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,13 @@ PRODUCTS = [
     )
     for n in range(60)
 ]
+
+
+def write_columns(folder: Path, products: Iterable[tuple[int, Product]]) -> None:
+    with ColumnsWriter(folder) as writer:
+        for row, product in products:
+            writer.add(row, product)
+        writer.finish()
 
 
 @pytest.fixture(scope="module")
