@@ -16,6 +16,7 @@ from dsv3.eval.clicks import (
     ClickModel,
     Search,
     Sessions,
+    Simulation,
     collect_log,
     estimate_clicks,
     interleave,
@@ -128,7 +129,7 @@ def agreement() -> None:
     for model in MODELS:
         for shopper in ("navigational", "informational", "perfect"):
             found = {
-                name: simulate(s, qrels, model, sessions=1000, shopper=shopper)
+                name: simulate(s, qrels, Simulation(model, sessions=1000, shopper=shopper))
                 for name, s in systems.items()
             }
             taus = [
@@ -152,7 +153,9 @@ def interleaving() -> None:
             for seed in range(100):
                 qrels = judge(68, seed)
                 systems = rank(qrels, before, seed), rank(qrels, after, seed + 5000)
-                verdicts.append(interleave(*systems, qrels, model, sessions=10, seed=seed).verdict)
+                verdicts.append(
+                    interleave(*systems, qrels, Simulation(model, sessions=10, seed=seed)).verdict
+                )
             better, worse = verdicts.count("better"), verdicts.count("worse")
             print(f"| {model} | {name} | {better} | {worse} | {100 - better - worse} |")
 
@@ -205,10 +208,14 @@ def speed() -> None:
     qrels = judge(1000, 0)
     ranked = rank(qrels, 1.0, 0)
     jobs: dict[str, Callable[[], object]] = {
-        "simulate dbn, 1,000 queries x 1,000 searches": lambda: simulate(ranked, qrels, "dbn"),
-        "the same, exact expectations": lambda: simulate(ranked, qrels, "dbn", sessions=0),
+        "simulate dbn, 1,000 queries x 1,000 searches": lambda: simulate(
+            ranked, qrels, Simulation("dbn")
+        ),
+        "the same, exact expectations": lambda: simulate(
+            ranked, qrels, Simulation("dbn", sessions=0)
+        ),
         "interleave dbn, 1,000 queries x 10 searches": lambda: interleave(
-            ranked, ranked, qrels, "dbn", sessions=10
+            ranked, ranked, qrels, Simulation("dbn", sessions=10)
         ),
     }
     for name in MODELS:

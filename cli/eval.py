@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -13,8 +16,7 @@ from ..errors import InputError
 from . import eval_change, eval_clicks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from ..eval.conditions import Condition
     from ..eval.evaluation import Evaluation
     from ..eval.qrels import Qrels
     from ..retriever.retriever import ECommRetriever
@@ -78,11 +80,85 @@ FailIfWorse = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Options:
+    """What `dsv3 eval` and `dsv3 eval ab` are both told; each field is an option of both."""
+
+    judgments: Judgments = None
+    measures: Measures = None
+    layout: Layout = "auto"
+    queries: QueryTexts = None
+    split: Split = None
+    locale: Locale = None
+    log: Log = None
+    bm25: Bm25 = "tuned"
+    click_model: Clicks = "dbn"
+    depth: Depth = 100
+    k: Shown = 10
+    alpha: Alpha = 0.05
+    seed: Seed = 0
+    worst: Worst = 5
+    report: Report = None
+    json: Json = False
+    fail_if: FailIf = None
+    fail_if_worse: FailIfWorse = False
+
+    def qrels(self) -> Qrels:
+        """Read the judgments."""
+        if self.judgments is None:
+            raise InputError("give --judgments")
+        from ..eval.judgments.load import load_qrels
+
+        return load_qrels(
+            self.judgments, self.layout, queries=self.queries, split=self.split, locale=self.locale
+        )
+
+    def conditions(self) -> list[Condition]:
+        """Read the conditions that fail."""
+        from ..eval.conditions import parse_condition
+
+        return [parse_condition(text) for text in self.fail_if or []]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what every evaluation takes, by the names of its parameters."""
+        from ..eval.judgments.load import load_frequencies
+        from ..eval.measures import parse_measures_or_default
+
+        needed = [condition.measure for condition in self.conditions()]
+        return {
+            "measures": parse_measures_or_default(self.measures or [], needed),
+            "frequencies": load_frequencies(self.log),
+            "clicks": None if self.click_model == "none" else self.click_model,
+            "k": self.k,
+            "alpha": self.alpha,
+            "seed": self.seed,
+        }
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes `options` an option for each field of `Options` instead."""
+    shared = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(Options, name), annotation=kind)
+        for name, kind in get_type_hints(Options, include_extras=True).items()
+    ]
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [each for each in own if each.name != "options"] + shared
+
+    def run(**given: Any) -> None:
+        chosen = Options(**{each.name: given.pop(each.name) for each in shared})
+        command(**given, options=chosen)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
 @app.callback()
+@_with_options
 def evaluate(
     context: typer.Context,
     shop: Annotated[Path | None, typer.Option("--in", help="The shop to evaluate.")] = None,
-    judgments: Judgments = None,
     against: Annotated[
         list[Path] | None, typer.Option("--against", help="Another shop to compare with.")
     ] = None,
@@ -90,106 +166,67 @@ def evaluate(
         list[Path] | None,
         typer.Option("--run", help="Another engine's run: TREC, or query, product_id, rank."),
     ] = None,
-    measures: Measures = None,
-    layout: Layout = "auto",
-    queries: QueryTexts = None,
-    split: Split = None,
-    locale: Locale = None,
-    log: Log = None,
-    bm25: Bm25 = "tuned",
-    click_model: Clicks = "dbn",
-    depth: Depth = 100,
-    k: Shown = 10,
-    alpha: Alpha = 0.05,
-    seed: Seed = 0,
-    worst: Worst = 5,
-    report: Report = None,
     save_run: Annotated[
         Path | None, typer.Option(help="Write the shop's rankings as a TREC run file.")
     ] = None,
-    json: Json = False,
-    fail_if: FailIf = None,
-    fail_if_worse: FailIfWorse = False,
+    *,
+    options: Options,
 ) -> None:
     """Evaluate a shop or run files on judgments, beside random and tuned BM25."""
     if context.invoked_subcommand is not None:
         return
-    if judgments is None or (shop is None and not run):
+    if options.judgments is None or (shop is None and not run):
         raise InputError("give --judgments, and a shop with --in or a run with --run")
-    from ..eval.gate import parse_gate
-    from ..eval.judgments.load import load_frequencies, load_qrels, load_runs
+    from ..eval.judgments.load import load_runs
     from ..eval.judgments.trec import write_trec_run
-    from ..eval.measures import parse_measures_or_default
     from ..eval.shop import evaluate_runs, evaluate_shop, names_of
 
-    gates = [parse_gate(text) for text in fail_if or []]
-    chosen = parse_measures_or_default(measures or [], [gate.measure for gate in gates])
-    qrels = load_qrels(judgments, layout, queries=queries, split=split, locale=locale)
-    runs = load_runs(run or [])
-    frequencies = load_frequencies(log)
-    model = None if click_model == "none" else click_model
+    arguments, qrels, runs = options.arguments(), options.qrels(), load_runs(run or [])
     if shop is None:
-        found = evaluate_runs(
-            qrels, runs, clicks=model, measures=chosen, frequencies=frequencies,
-            k=k, alpha=alpha, seed=seed,
-        )  # fmt: skip
+        found = evaluate_runs(qrels, runs, **arguments)
     else:
-        with _open(shop, *(against or [])) as (subject, *others), _telling(quiet=json) as tell:
+        with _open(shop, *(against or [])) as (subject, *others), _telling(options) as tell:
             found = evaluate_shop(
-                subject, qrels, against=dict(zip(names_of(against or []), others, strict=True)),
-                runs=runs, bm25=bm25, measures=chosen, frequencies=frequencies, clicks=model,
-                depth=depth, k=k, alpha=alpha, seed=seed, tell=tell,
-            )  # fmt: skip
+                subject,
+                qrels,
+                against=dict(zip(names_of(against or []), others, strict=True)),
+                runs=runs,
+                bm25=options.bm25,
+                depth=options.depth,
+                tell=tell,
+                **arguments,
+            )
     if save_run is not None:
         write_trec_run(found.run(found.subject), save_run)
-    _show(found, report=report, json=json, worst=worst)
-    _fail(found, fail_if or [], if_worse=fail_if_worse)
+    _conclude(found, options)
 
 
 @app.command()
+@_with_options
 def ab(
     a: Annotated[Path, typer.Argument(help="The shop as it is.")],
     b: Annotated[Path, typer.Argument(help="The shop as it might be.")],
-    judgments: Judgments = None,
-    measures: Measures = None,
-    layout: Layout = "auto",
-    queries: QueryTexts = None,
-    split: Split = None,
-    locale: Locale = None,
-    log: Log = None,
-    bm25: Bm25 = "tuned",
-    click_model: Clicks = "dbn",
-    depth: Depth = 100,
-    k: Shown = 10,
-    alpha: Alpha = 0.05,
-    seed: Seed = 0,
-    worst: Worst = 5,
-    report: Report = None,
-    json: Json = False,
-    fail_if: FailIf = None,
-    fail_if_worse: FailIfWorse = False,
+    *,
+    options: Options,
 ) -> None:
     """Compare two shops: is B better than A?"""
-    if judgments is None:
-        raise InputError("give --judgments")
-    from ..eval.gate import parse_gate
-    from ..eval.judgments.load import load_frequencies, load_qrels
-    from ..eval.measures import parse_measures_or_default
     from ..eval.shop import evaluate_shop, names_of
 
-    gates = [parse_gate(text) for text in fail_if or []]
-    chosen = parse_measures_or_default(measures or [], [gate.measure for gate in gates])
-    qrels: Qrels = load_qrels(judgments, layout, queries=queries, split=split, locale=locale)
+    arguments, qrels = options.arguments(), options.qrels()
     before, after = names_of([a, b])
-    with _open(a, b) as (first, second), _telling(quiet=json) as tell:
+    with _open(a, b) as (first, second), _telling(options) as tell:
         found = evaluate_shop(
-            second, qrels, name=after, against={before: first}, modes=(), bm25=bm25,
-            measures=chosen, frequencies=load_frequencies(log),
-            clicks=None if click_model == "none" else click_model,
-            depth=depth, k=k, alpha=alpha, seed=seed, tell=tell,
-        )  # fmt: skip
-    _show(found, report=report, json=json, worst=worst)
-    _fail(found, fail_if or [], if_worse=fail_if_worse)
+            second,
+            qrels,
+            name=after,
+            against={before: first},
+            modes=(),
+            bm25=options.bm25,
+            depth=options.depth,
+            tell=tell,
+            **arguments,
+        )
+    _conclude(found, options)
 
 
 @contextmanager
@@ -201,24 +238,36 @@ def _open(*paths: Path) -> Iterator[list[ECommRetriever]]:
 
 
 @contextmanager
-def _telling(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+def _telling(options: Options) -> Iterator[Callable[[str], None]]:
     """Show on a terminal what is being done; a pipe hears nothing."""
     from .console import console
 
     screen = console(stderr=True)
-    if quiet or not screen.is_terminal:
+    if options.json or not screen.is_terminal:
         yield lambda stage: None
         return
     with screen.status("") as status:
         yield status.update
 
 
-def _show(found: Evaluation, *, report: Path | None, json: bool, worst: int) -> None:
-    if report is not None:
+def _conclude(found: Evaluation, options: Options) -> None:
+    """Print and write what was found; exit with 1 where a condition says so."""
+    from ..eval.conditions import failures
+
+    _show(found, options)
+    told = failures(found, options.conditions(), if_worse=options.fail_if_worse)
+    for line in told:
+        typer.echo(f"dsv3: {line}", err=True)
+    if told:
+        raise typer.Exit(1)
+
+
+def _show(found: Evaluation, options: Options) -> None:
+    if options.report is not None:
         from ..eval.report.page import write_html
 
-        write_html(found, report)
-    if json:
+        write_html(found, options.report)
+    if options.json:
         import orjson
 
         from ..eval.report.summary import as_dict
@@ -228,16 +277,6 @@ def _show(found: Evaluation, *, report: Path | None, json: bool, worst: int) -> 
     from ..eval.report.terminal import print_report
     from .console import console
 
-    print_report(found, console(), worst)
-    if report is not None:
-        typer.echo(f"report: {report}")
-
-
-def _fail(found: Evaluation, conditions: list[str], *, if_worse: bool) -> None:
-    from ..eval.gate import failures, parse_gate
-
-    told = failures(found, [parse_gate(text) for text in conditions], if_worse=if_worse)
-    for line in told:
-        typer.echo(f"dsv3: {line}", err=True)
-    if told:
-        raise typer.Exit(1)
+    print_report(found, console(), options.worst)
+    if options.report is not None:
+        typer.echo(f"report: {options.report}")

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..eval.clicks import ClickModel
+    from ..eval.clicks import Simulation
     from ..eval.qrels import Qrels
     from ..eval.run import Run
 
@@ -104,10 +104,8 @@ def simulate(
     from ..eval.report.clicks import click_table
 
     qrels, runs = _read(judgments, systems, k)
-    clicks, lifts = simulate_runs(
-        runs, qrels, _model(model), sessions=sessions, k=k, seed=seed, shopper=shopper,
-        unjudged="left out" if leave_out_unjudged else "irrelevant",
-    )  # fmt: skip
+    asked = _simulation(model, shopper, sessions, k, seed, leave_out=leave_out_unjudged)
+    clicks, lifts = simulate_runs(runs, qrels, asked)
     _print(
         click_table(clicks, lifts, runs[0].name),
         {
@@ -136,10 +134,8 @@ def interleave(
     from ..eval.report.clicks import interleaving_table
 
     qrels, (first, second) = _read(judgments, [baseline, system], k)
-    found = mix(
-        first.rankings, second.rankings, qrels.grades, _model(model), sessions=sessions, k=k,
-        seed=seed, shopper=shopper, unjudged="left out" if leave_out_unjudged else "irrelevant",
-    )  # fmt: skip
+    asked = _simulation(model, shopper, sessions, k, seed, leave_out=leave_out_unjudged)
+    found = mix(first.rankings, second.rankings, qrels.grades, asked)
     table = interleaving_table(found, first.name, second.name)
     _print(table, {**asdict(found), "verdict": found.verdict}, json=json)
 
@@ -172,12 +168,19 @@ def _read(judgments: Path, systems: list[Path], k: int) -> tuple[Qrels, list[Run
     return qrels, rank_all(systems, qrels, k)
 
 
-def _model(name: str) -> str | ClickModel:
-    if not name.endswith(".json"):
-        return name
-    from ..eval.clicks import load_model
+def _simulation(
+    model: str, shopper: str, sessions: int, k: int, seed: int, *, leave_out: bool
+) -> Simulation:
+    from ..eval.clicks import Simulation, load_model
 
-    return load_model(Path(name)).model
+    return Simulation(
+        model=load_model(Path(model)).model if model.endswith(".json") else model,
+        sessions=sessions,
+        k=k,
+        seed=seed,
+        shopper=shopper,
+        unjudged="left out" if leave_out else "irrelevant",
+    )
 
 
 def _print(table: Table, values: dict[str, Any], *, json: bool) -> None:

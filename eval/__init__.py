@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .catalogue import Catalogue
     from .compare import Comparison, Interval, compare_values
+    from .conditions import Condition, failures, parse_condition
     from .coverage import Coverage, measure_coverage
     from .evaluation import Evaluation, evaluate, with_clicks
-    from .gate import Gate, failures, parse_gate
     from .judgments.load import load_frequencies, load_qrels, load_run
     from .judgments.trec import write_trec_qrels, write_trec_run
     from .longtail import Slices, measure_slices, slice_by_log, slice_by_signs
@@ -49,7 +49,7 @@ _PLACES = {
     "compare": ("Comparison", "Interval", "compare_values"),
     "coverage": ("Coverage", "measure_coverage"),
     "evaluation": ("Evaluation", "evaluate", "with_clicks"),
-    "gate": ("Gate", "failures", "parse_gate"),
+    "conditions": ("Condition", "failures", "parse_condition"),
     "judgments.load": ("load_frequencies", "load_qrels", "load_run"),
     "judgments.trec": ("write_trec_qrels", "write_trec_run"),
     "longtail": ("Slices", "measure_slices", "slice_by_log", "slice_by_signs"),
@@ -80,9 +80,9 @@ __all__ = [
     "Bm25System",
     "Catalogue",
     "Comparison",
+    "Condition",
     "Coverage",
     "Evaluation",
-    "Gate",
     "Interval",
     "Judged",
     "Measure",
@@ -114,7 +114,7 @@ __all__ = [
     "measure_queries",
     "measure_slices",
     "nDCG",
-    "parse_gate",
+    "parse_condition",
     "parse_measure",
     "print_report",
     "render_html",

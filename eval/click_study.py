@@ -8,11 +8,11 @@ from pathlib import Path
 from ..errors import InputError
 from .clicks import (
     ClickLog,
-    ClickModel,
     ClickReport,
     Fit,
     FittedModel,
     Lift,
+    Simulation,
     ctr_lift,
     fit_grades,
     fit_model,
@@ -21,7 +21,6 @@ from .clicks import (
     simulate,
 )
 from .clicks.grades import Grades, grade_sessions
-from .clicks.simulate import Unjudged
 from .qrels import Qrels
 from .run import Run
 
@@ -69,36 +68,16 @@ def _by_text(qrels: Qrels) -> Grades:
 
 
 def simulate_runs(
-    runs: Sequence[Run],
-    qrels: Qrels,
-    model: str | ClickModel = "dbn",
-    *,
-    sessions: int = 1000,
-    k: int = 10,
-    seed: int = 0,
-    shopper: str = "navigational",
-    unjudged: Unjudged = "irrelevant",
+    runs: Sequence[Run], qrels: Qrels, simulation: Simulation
 ) -> tuple[dict[str, ClickReport], dict[str, Lift]]:
     """Simulate shoppers on several systems; lifts are over the first.
 
     A baseline that draws no click leaves no lift.
     """
-    clicks = {
-        run.name: simulate(
-            run.rankings,
-            qrels.grades,
-            model,
-            sessions=sessions,
-            k=k,
-            seed=seed,
-            shopper=shopper,
-            unjudged=unjudged,
-        )
-        for run in runs
-    }
+    clicks = {run.name: simulate(run.rankings, qrels.grades, simulation) for run in runs}
     base = clicks[runs[0].name]
     lifts = {
-        name: ctr_lift(base, report, seed=seed)
+        name: ctr_lift(base, report, seed=simulation.seed)
         for name, report in clicks.items()
         if name != runs[0].name and base.ctr.mean > 0
     }

@@ -20,7 +20,7 @@ from .run import Run
 
 if TYPE_CHECKING:
     from .catalogue import Catalogue
-    from .clicks import ClickReport, Lift
+    from .clicks import ClickReport, Lift, Simulation
 
 Values = Mapping[str, float]
 
@@ -258,17 +258,18 @@ def note_unjudged(qrels: Qrels, run: Run) -> list[str]:
     return [f"{run.name}: {extra} queries of the run are not judged and left out"] if extra else []
 
 
-def with_clicks(
-    found: Evaluation, model: str = "dbn", *, sessions: int = 1000, seed: int = 0
-) -> Evaluation:
+def with_clicks(found: Evaluation, simulation: Simulation | None = None) -> Evaluation:
     """Add simulated clicks on every system, and each system's CTR lift over the baseline.
 
-    Systems for which a lift has no size (a baseline without a click) are left out of `lifts`.
+    Shoppers see as many results as the evaluation says, whatever the simulation holds. Systems
+    for which a lift has no size (a baseline without a click) are left out of `lifts`.
     """
     from .click_study import simulate_runs
+    from .clicks import Simulation
 
+    asked = replace(simulation or Simulation(), k=found.k)
     runs = sorted(found.runs, key=lambda run: run.name != found.baseline)
-    clicks, lifts = simulate_runs(runs, found.qrels, model, sessions=sessions, k=found.k, seed=seed)
+    clicks, lifts = simulate_runs(runs, found.qrels, asked)
     clicks = {run.name: clicks[run.name] for run in found.runs}
     ctr = {name: report.ctr.mean for name, report in clicks.items()}
     notes = (*found.notes, *_note_agreement(found, ctr))

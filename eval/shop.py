@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import InputError
 from .catalogue import Catalogue
+from .clicks.simulate import Simulation
 from .evaluation import Evaluation, evaluate, note_unjudged, with_clicks
 from .judgments.load import load_run
 from .measures import DEFAULT_MEASURES, Measure
@@ -105,7 +106,7 @@ def evaluate_shop(
     if clicks is None:
         return evaluation
     tell("simulating clicks")
-    return with_clicks(evaluation, clicks, seed=seed)
+    return with_clicks(evaluation, Simulation(clicks, seed=seed))
 
 
 def evaluate_runs(
@@ -134,7 +135,7 @@ def evaluate_runs(
         seed=seed,
         notes=notes,
     )
-    return found if clicks is None else with_clicks(found, clicks, seed=seed)
+    return found if clicks is None else with_clicks(found, Simulation(clicks, seed=seed))
 
 
 def rank_all(paths: Sequence[Path], qrels: Qrels, k: int) -> list[Run]:

@@ -13,7 +13,7 @@ from .quality import Fit, measure_fit
 from .read import read_click_log
 from .report import ClickReport, Lift, click_lift, ctr_lift
 from .sessions import Sessions
-from .simulate import simulate
+from .simulate import Simulation, simulate
 from .store import FittedModel, fit_model, load_model, save_model
 from .weights import RelevanceWeight, relevance_weights
 
@@ -33,6 +33,7 @@ __all__ = [
     "Search",
     "Sessions",
     "SetAside",
+    "Simulation",
     "click_lift",
     "collect_log",
     "ctr_lift",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..compare import Interval, randomisation_p
 from .grades import Grades, grade_items
 from .intervals import ratio_intervals
-from .models.base import ClickModel
 from .sessions import NOTHING, Bools, Floats, Ints
-from .simulate import Setting, Unjudged, prepare, rng_of
+from .simulate import Setting, Simulation, prepare, rng_of
 
 
 @dataclass(frozen=True)
@@ -86,27 +85,22 @@ def interleave(
     baseline: Mapping[str, Sequence[str]],
     system: Mapping[str, Sequence[str]],
     qrels: Grades,
-    model: str | ClickModel = "dbn",
+    simulation: Simulation | None = None,
     *,
-    sessions: int = 100,
-    k: int = 10,
-    seed: int = 0,
-    shopper: str = "navigational",
-    unjudged: Unjudged = "irrelevant",
     confidence: float = 0.95,
 ) -> InterleavingReport:
     """Let the shoppers of `simulate` search in lists mixed from two systems.
 
     Each search mixes anew. The side with more clicked products wins the search; the verdict is
-    over queries, so that many searches of one query count once.
+    over queries, so that many searches of one query count once. Where no simulation is given,
+    each query is searched 100 times.
 
     Raises:
         InputError: as `simulate`.
 
     """
-    setting = prepare(
-        qrels, model, sessions=max(1, sessions), k=k, seed=seed, shopper=shopper, unjudged=unjudged
-    )
+    simulation = simulation or Simulation(sessions=100)
+    setting = prepare(qrels, replace(simulation, sessions=max(1, simulation.sessions)))
     margins = np.asarray(
         [
             _search(setting, query, baseline.get(query, ()), system.get(query, ()), judged)
@@ -116,19 +110,19 @@ def interleave(
     outcome = np.sign(margins)
     preferences: Floats = outcome.mean(1) / 2
     interval = ratio_intervals(
-        preferences[:, None], np.ones((len(qrels), 1)), confidence=confidence, seed=seed
+        preferences[:, None], np.ones((len(qrels), 1)), confidence=confidence, seed=simulation.seed
     )[0]
     return InterleavingReport(
         model=setting.model.name,
-        k=k,
-        sessions=setting.sessions,
-        seed=seed,
+        k=simulation.k,
+        sessions=setting.asked.sessions,
+        seed=simulation.seed,
         queries=len(qrels),
         wins=int((outcome > 0).sum()),
         losses=int((outcome < 0).sum()),
         ties=int((outcome == 0).sum()),
         preference=interval or Interval(0.0, 0.0, 0.0, confidence),
-        p=randomisation_p(preferences.tolist(), seed),
+        p=randomisation_p(preferences.tolist(), simulation.seed),
         notes=setting.notes,
     )
 
@@ -141,16 +135,17 @@ def _search(
     judged: Mapping[str, int],
 ) -> Ints:
     """Return, for each session, the system's clicks minus the baseline's; (sessions,)."""
-    rng = rng_of(setting.seed, query)
-    if setting.unjudged == "left out":
+    asked = setting.asked
+    rng = rng_of(asked.seed, query)
+    if asked.unjudged == "left out":
         baseline = [product for product in baseline if product in judged]
         system = [product for product in system if product in judged]
-    shape = setting.sessions, setting.k
+    shape = asked.sessions, asked.k
     items = np.full(shape, NOTHING, dtype=np.int64)
     sides = np.zeros(shape, dtype=np.int64)
-    for row in range(setting.sessions):
-        shown, teams = team_draft(baseline[: setting.k], system[: setting.k], setting.k, rng)
-        items[row] = grade_items(shown, judged, setting.k, setting.top, leave_out=False)[0]
+    for row in range(asked.sessions):
+        shown, teams = team_draft(baseline[: asked.k], system[: asked.k], asked.k, rng)
+        items[row] = grade_items(shown, judged, asked.k, setting.top, leave_out=False)[0]
         sides[row, : len(teams)] = [1 if team else -1 for team in teams]
     clicks: Bools = setting.model.simulate(items, rng)
     margins: Ints = (clicks * sides).sum(1)

@@ -21,35 +21,48 @@ Unjudged = Literal["irrelevant", "left out"]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Hold what a simulation depends on besides the rankings.
+class Simulation:
+    """What shoppers are simulated, and how many.
 
     Attributes:
-        model: a click model whose items are the grades 0 to `top`.
-        sessions: searches to draw for each query; 0 computes expectations without drawing.
-        unjudged: whether a product that nobody judged has grade 0 or is left out of the list.
+        model: a model's name, with the literature's parameters for each grade, or a model over
+            grades, as `grade_model` and `fit_grades` return.
+        sessions: searches to draw for each query; 0 computes the expectations exactly.
+        k: how many results a shopper sees.
+        seed: of everything drawn.
+        shopper: `navigational`, `informational` or `perfect`: whose table a named model uses.
+        unjudged: a product that nobody judged counts as grade 0, or is `left out` of the list.
 
     """
 
+    model: str | ClickModel = "dbn"
+    sessions: int = 1000
+    k: int = 10
+    seed: int = 0
+    shopper: str = "navigational"
+    unjudged: Unjudged = "irrelevant"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A simulation whose parameters fit the judgments: its model's items are the grades to `top`.
+
+    Attributes:
+        notes: where the parameters come from, in sentences.
+
+    """
+
+    asked: Simulation
     model: ClickModel
     top: int
-    k: int
-    sessions: int
-    seed: int
-    unjudged: Unjudged
     notes: tuple[str, ...]
 
 
 def simulate(
     rankings: Mapping[str, Sequence[str]],
     qrels: Grades,
-    model: str | ClickModel = "dbn",
+    simulation: Simulation | None = None,
     *,
-    sessions: int = 1000,
-    k: int = 10,
-    seed: int = 0,
-    shopper: str = "navigational",
-    unjudged: Unjudged = "irrelevant",
     confidence: float = 0.95,
 ) -> ClickReport:
     """Let shoppers search with every judged query and count what they click.
@@ -60,36 +73,30 @@ def simulate(
     Args:
         rankings: query -> product ids, best first; a judged query that is missing is abandoned.
         qrels: query -> product -> grade.
-        model: a model's name, with the literature's parameters for each grade, or a model over
-            grades, as `grade_model` and `fit_grades` return.
-        sessions: searches to draw for each query; 0 computes the expectations exactly.
-        k: how many results a shopper sees.
-        seed: of everything drawn.
-        shopper: `navigational`, `informational` or `perfect`: whose table a named model uses.
-        unjudged: a product that nobody judged counts as grade 0, or is `left out` of the list.
+        simulation: who searches; `Simulation()` where none is given.
         confidence: of the intervals, which resample queries.
 
     Raises:
         InputError: nothing is judged, a number is out of range, or no such model.
 
     """
-    setting = prepare(
-        qrels, model, sessions=sessions, k=k, seed=seed, shopper=shopper, unjudged=unjudged
-    )
-    queries = list(qrels)
+    simulation = simulation or Simulation()
+    setting = prepare(qrels, simulation)
+    queries, leave_out = list(qrels), simulation.unjudged == "left out"
     shown = [
-        grade_items(rankings.get(query, ()), qrels[query], k, setting.top, unjudged == "left out")
+        grade_items(rankings.get(query, ()), qrels[query], simulation.k, setting.top, leave_out)
         for query in queries
     ]
     items = np.asarray([row for row, _ in shown])
-    by_rank, first = _watch(setting, queries, items) if sessions else expect(setting.model, items)
+    drawn = simulation.sessions > 0
+    by_rank, first = _watch(setting, queries, items) if drawn else expect(setting.model, items)
     found = _measure(items, by_rank, first, confidence)
     products = int((items >= 0).sum())
     return ClickReport(
         model=setting.model.name,
-        k=k,
-        sessions=sessions,
-        seed=seed,
+        k=simulation.k,
+        sessions=simulation.sessions,
+        seed=simulation.seed,
         ctr=found[0] or _nothing(confidence),
         clicks_at_k=found[1] or _nothing(confidence),
         abandonment=found[2] or _nothing(confidence),
@@ -104,16 +111,7 @@ def simulate(
     )
 
 
-def prepare(
-    qrels: Grades,
-    model: str | ClickModel,
-    *,
-    sessions: int,
-    k: int,
-    seed: int,
-    shopper: str = "navigational",
-    unjudged: Unjudged = "irrelevant",
-) -> Setting:
+def prepare(qrels: Grades, asked: Simulation) -> Setting:
     """Check what a simulation is asked to do and choose its parameters.
 
     Raises:
@@ -122,16 +120,18 @@ def prepare(
     """
     if not qrels:
         raise InputError("there are no judgments to simulate clicks from")
-    if k < 1 or sessions < 0:
-        raise InputError(f"k must be 1 or more and sessions 0 or more, not {k} and {sessions}")
-    if unjudged not in ("irrelevant", "left out"):
-        raise InputError(f"unjudged must be 'irrelevant' or 'left out', not {unjudged!r}")
+    if asked.k < 1 or asked.sessions < 0:
+        raise InputError(
+            f"k must be 1 or more and sessions 0 or more, not {asked.k} and {asked.sessions}"
+        )
+    if asked.unjudged not in ("irrelevant", "left out"):
+        raise InputError(f"unjudged must be 'irrelevant' or 'left out', not {asked.unjudged!r}")
     top = top_grade(qrels)
-    if isinstance(model, str):
-        source = f"the {shopper} shopper of Schuth et al., WSDM 2016"
-        model = grade_model(model, top=top, k=k, shopper=shopper)
+    if isinstance(asked.model, str):
+        source = f"the {asked.shopper} shopper of Schuth et al., WSDM 2016"
+        model = grade_model(asked.model, top=top, k=asked.k, shopper=asked.shopper)
     else:
-        source = "given"
+        source, model = "given", asked.model
         if len(model.attractiveness) < top + 2:
             known = len(model.attractiveness) - 2
             raise InputError(f"the click model knows grades up to {known}, the judgments {top}")
@@ -139,9 +139,9 @@ def prepare(
     notes = (
         f"{model.name} click model, parameters: {source}; a click once examined, by grade: {liked}",
         "a product that nobody judged "
-        + ("counts as grade 0" if unjudged == "irrelevant" else "is left out of the list"),
+        + ("counts as grade 0" if asked.unjudged == "irrelevant" else "is left out of the list"),
     )
-    return Setting(model, top, k, sessions, seed, unjudged, notes)
+    return Setting(asked, model, top, notes)
 
 
 def rng_of(seed: int, query: str) -> np.random.Generator:
@@ -154,8 +154,8 @@ def _watch(setting: Setting, queries: Sequence[str], items: Ints) -> tuple[Float
     """Return how often each rank, and each rank first, is clicked; (queries, k) each."""
     by_rank, first = np.zeros(items.shape), np.zeros(items.shape)
     for number, query in enumerate(queries):
-        searches = np.broadcast_to(items[number], (setting.sessions, setting.k))
-        clicks = setting.model.simulate(searches, rng_of(setting.seed, query))
+        searches = np.broadcast_to(items[number], (setting.asked.sessions, setting.asked.k))
+        clicks = setting.model.simulate(searches, rng_of(setting.asked.seed, query))
         by_rank[number], first[number] = clicks.mean(0), first_clicks(clicks).mean(0)
     return by_rank, first
 

@@ -7,9 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -19,59 +19,27 @@ from dsv3.cli.app import app, main
 CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
 
 
-@dataclass
-class Done:
-    status: int
-    out: str
-    err: str
-
-
-class Runner:
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._patch = patch
-
-    def __call__(self, *arguments: str | Path) -> Done:
-        self._patch.setattr(sys, "argv", ["dsv3", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as exit_:
-            status = exit_.code if isinstance(exit_.code, int) else 0
-        else:
-            status = 0
-        out, err = self._capsys.readouterr()
-        return Done(status, out, err)
+Runner = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
-def dsv3(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
-    monkeypatch.setenv("COLUMNS", "120")
-    return Runner(capsys, monkeypatch)
+def shop(sample_shop: Path) -> Path:
+    return sample_shop
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from dsv3.indexer.index import index_shop
-    from dsv3.indexer.ingest import Reading
-
-    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
-    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
-    return made
-
-
-def lines(done: Done) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.out.splitlines()]
+def lines(done: CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_index_says_what_it_recognised_and_what_it_did(dsv3: Runner, tmp_path: Path) -> None:
     done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
-    assert done.status == 0
-    assert "Fields of" in done.err
-    assert "description" in done.err
-    assert "529 added" in done.out
+    assert done.returncode == 0
+    assert "Fields of" in done.stderr
+    assert "description" in done.stderr
+    assert "529 added" in done.stdout
     again = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3")
-    assert "529 unchanged" in again.out
-    assert "up to date" in again.out
+    assert "529 unchanged" in again.stdout
+    assert "up to date" in again.stdout
 
 
 def test_index_prints_one_summary_object(dsv3: Runner, tmp_path: Path) -> None:
@@ -79,7 +47,7 @@ def test_index_prints_one_summary_object(dsv3: Runner, tmp_path: Path) -> None:
     records = ['{"sku": "1", "name": "A"}', '{"sku": "2"}', "nonsense"]
     bad.write_bytes(gzip.compress("\n".join(records).encode()))
     done = dsv3("index", bad, "--into", tmp_path / "s.dsv3", "--encoder", "hashing", "--json")
-    assert (done.status, done.err) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
     (summary,) = lines(done)
     assert summary["products"] == 1
     assert summary["records"]["added"] == 1
@@ -89,10 +57,10 @@ def test_index_prints_one_summary_object(dsv3: Runner, tmp_path: Path) -> None:
 
 def test_search_prints_a_table(dsv3: Runner, shop: Path) -> None:
     done = dsv3("search", "wireless mouse", "--in", shop, "-k", "3", "--where", "price < 60")
-    assert done.status == 0
-    assert "mouse" in done.out.lower()
-    assert "EUR" in done.out
-    assert "1-3 of" in done.out
+    assert done.returncode == 0
+    assert "mouse" in done.stdout.lower()
+    assert "EUR" in done.stdout
+    assert "1-3 of" in done.stdout
 
 
 def test_search_prints_objects(dsv3: Runner, shop: Path) -> None:
@@ -108,17 +76,17 @@ def test_search_shows_facets_order_and_reasons(dsv3: Runner, shop: Path) -> None
         "search", "jacket", "--in", shop, "--facet", "brand", "--facet", "price",
         "--sort", "price:asc", "--explain",
     )  # fmt: skip
-    assert done.status == 0
-    assert "brand" in done.out
-    assert "BM25" in done.out
-    assert "dense" in done.out
+    assert done.returncode == 0
+    assert "brand" in done.stdout
+    assert "BM25" in done.stdout
+    assert "dense" in done.stdout
 
 
 def test_search_browses_and_finds_nothing_politely(dsv3: Runner, shop: Path) -> None:
-    assert "of 529 products" in dsv3("search", "", "--in", shop).out
+    assert "of 529 products" in dsv3("search", "", "--in", shop).stdout
     none = dsv3("search", "mouse", "--in", shop, "--where", "brand = 'Nobody'")
-    assert none.status == 0
-    assert none.out.splitlines() == ["No products match.", "filter: 0 of 529 products pass"]
+    assert none.returncode == 0
+    assert none.stdout.splitlines() == ["No products match.", "filter: 0 of 529 products pass"]
 
 
 @pytest.mark.parametrize(
@@ -154,11 +122,11 @@ def test_an_error_is_one_line_and_a_status(
     if given[0] == "index" and "--encoder" not in given:
         given += ["--encoder", "hashing"]
     done = dsv3(*given)
-    assert done.status != 0
-    (line,) = (each for each in done.err.splitlines() if each.startswith("dsv3: "))
+    assert done.returncode != 0
+    (line,) = (each for each in done.stderr.splitlines() if each.startswith("dsv3: "))
     assert message in line
-    assert "secret" not in done.err
-    assert "Traceback" not in done.err
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("width", ["50", "60", "80", "140"])
@@ -167,7 +135,7 @@ def test_results_fit_the_terminal_and_show_every_price(
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     done = dsv3("search", "wireless mouse", "--in", shop, "-k", "5")
-    table = done.out.splitlines()[:6]
+    table = done.stdout.splitlines()[:6]
     assert all(len(line) <= int(width) for line in table)
     assert all(name in table[0] for name in ("#", "Title", "Price", "Score"))
     assert all(" EUR " in line for line in table[1:])
@@ -178,7 +146,7 @@ def test_the_names_of_recognised_fields_are_shown_whole(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
-    shown = {line.split()[0] for line in done.err.splitlines() if line.strip()}
+    shown = {line.split()[0] for line in done.stderr.splitlines() if line.strip()}
     assert {"product_id", "description", "image_url", "attributes"} <= shown
 
 
@@ -191,9 +159,9 @@ def test_facets_in_json_stand_on_a_last_line(dsv3: Runner, shop: Path) -> None:
 
 def test_a_filter_that_lets_nothing_pass_says_so(dsv3: Runner, shop: Path) -> None:
     done = dsv3("search", "mouse", "--in", shop, "--where", "price < 0")
-    assert "No products match." in done.out
-    assert "0 of 529 products pass" in done.out
-    assert dsv3("search", "mouse", "--in", shop, "--where", "price < 0", "--json").out == ""
+    assert "No products match." in done.stdout
+    assert "0 of 529 products pass" in done.stdout
+    assert dsv3("search", "mouse", "--in", shop, "--where", "price < 0", "--json").stdout == ""
 
 
 def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
@@ -203,11 +171,11 @@ def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
     assert (found["products"], found["problems"]) == (529, [])
     (first,) = lines(dsv3("search", "", "--in", shop, "-k", "1", "--json"))
     done = dsv3("delete", shop, first["product_id"], "nobody")
-    assert done.out.strip() == "deleted 1 product; 1 not there"
+    assert done.stdout.strip() == "deleted 1 product; 1 not there"
     assert lines(dsv3("delete", shop, "nobody", "--json")) == [{"deleted": 0, "missing": 1}]
     shown = dsv3("info", shop)
-    assert "528" in shown.out
-    assert "good" in shown.out
+    assert "528" in shown.stdout
+    assert "good" in shown.stdout
 
 
 def test_version_and_module() -> None:

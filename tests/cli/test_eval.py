@@ -4,57 +4,30 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
-from dsv3.cli.app import main
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 JUDGMENTS = SAMPLE / "judgments.csv"
 QUICK = ("--bm25", "default", "--click-model", "none")
 
 
-@dataclass
-class Done:
-    status: int
-    out: str
-    err: str
-
-
-class Runner:
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._patch = patch
-
-    def __call__(self, *arguments: str | Path) -> Done:
-        self._patch.setattr(sys, "argv", ["dsv3", "eval", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as exit_:
-            status = exit_.code if isinstance(exit_.code, int) else 0
-        out, err = self._capsys.readouterr()
-        return Done(status, out, err)
+Runner = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
-def evaluate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
-    monkeypatch.setenv("COLUMNS", "120")
-    return Runner(capsys, monkeypatch)
+def evaluate(dsv3: Runner) -> Runner:
+    return partial(dsv3, "eval")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from dsv3.indexer.index import index_shop
-    from dsv3.indexer.ingest import Reading
-
-    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
-    source = Reading([str(SAMPLE / "catalogue.jsonl")])
-    index_shop(made, source, changes={"encoder": "hashing"}, workers=1)
-    return made
+def shop(sample_shop: Path) -> Path:
+    return sample_shop
 
 
 @pytest.fixture(scope="module")
@@ -78,45 +51,45 @@ def test_a_shop_is_evaluated_with_its_baselines(
     done = evaluate(
         *("--in", shop, "--judgments", JUDGMENTS, "--report", report, "--save-run", saved),
     )
-    assert done.status == 0, done.err
+    assert done.returncode == 0, done.stderr
     for word in ("random", "bm25 tuned", "dense", "lexical", "hybrid", "discount", "Long tail"):
-        assert word in done.out
+        assert word in done.stdout
     assert "hybrid" in report.read_text(encoding="utf-8")
     again = evaluate("--run", saved, "-j", JUDGMENTS, "--json", *QUICK)
-    mean = json.loads(again.out)["systems"][0]["measures"]["nDCG@10"]["mean"]
-    assert f"{mean:.3f}" in done.out
+    mean = json.loads(again.stdout)["systems"][0]["measures"]["nDCG@10"]["mean"]
+    assert f"{mean:.3f}" in done.stdout
     since = evaluate("--in", shop, "-j", JUDGMENTS, "--run", saved, "--json", *QUICK)
-    assert json.loads(since.out)["baseline"] == "hybrid (run)"
+    assert json.loads(since.stdout)["baseline"] == "hybrid (run)"
 
 
-def test_gates_set_the_exit_status(evaluate: Runner, shop: Path) -> None:
+def test_conditions_set_the_exit_status(evaluate: Runner, shop: Path) -> None:
     common = ("--in", shop, "-j", JUDGMENTS, *QUICK)
     failing = evaluate(*common, "-m", "P@1", "--fail-if", "nDCG@10 < 1.01")
-    assert failing.status == 1
-    assert failing.err.startswith("dsv3: hybrid: nDCG@10 is 0.")
-    assert evaluate(*common, "--fail-if", "nDCG@10 < 0.01").status == 0
+    assert failing.returncode == 1
+    assert failing.stderr.startswith("dsv3: hybrid: nDCG@10 is 0.")
+    assert evaluate(*common, "--fail-if", "nDCG@10 < 0.01").returncode == 0
 
 
 def test_worse_than_another_run_fails(evaluate: Runner, run: Path, shop: Path) -> None:
     good = evaluate("--in", shop, "-j", JUDGMENTS, "--run", run, "--fail-if-worse", *QUICK)
-    assert good.status == 0
+    assert good.returncode == 0
     extra = run.with_name("extra.trec")
     extra.write_text(run.read_text(encoding="utf-8") + "never judged\tQ0\tp\t1\t1.0\tx\n")
     told = evaluate("--in", shop, "-j", JUDGMENTS, "--run", extra, *QUICK)
-    assert "x: 1 queries of the run are not judged and left out" in told.out
+    assert "x: 1 queries of the run are not judged and left out" in told.stdout
     saved = run.with_name("shop.trec")
     evaluate("--in", shop, "-j", JUDGMENTS, "--save-run", saved, *QUICK)
     bad = evaluate("--run", saved, "--run", run, "-j", JUDGMENTS, "--fail-if-worse", *QUICK)
-    assert bad.status == 1
-    assert "upside-down is worse than hybrid" in bad.err
+    assert bad.returncode == 1
+    assert "upside-down is worse than hybrid" in bad.stderr
 
 
 def test_ab_says_that_a_shop_equals_itself(evaluate: Runner, shop: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.dsv3"
     other.symlink_to(shop)
     done = evaluate("ab", shop, other, "-j", JUDGMENTS, "--json", *QUICK)
-    assert done.status == 0, done.err
-    found = json.loads(done.out)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert (found["baseline"], found["subject"]) == ("shop", "other")
     first = next(c for c in found["comparisons"] if c["system"] == "other")
     assert (first["wins"], first["losses"], first["p"]) == (0, 0, 1.0)
@@ -138,21 +111,21 @@ def test_mistakes_are_told_in_one_line(
     evaluate: Runner, arguments: tuple[str, ...], message: str
 ) -> None:
     done = evaluate(*arguments)
-    assert done.status in {1, 2}
-    assert message in done.err
-    assert done.err.count("\n") == 1
+    assert done.returncode in {1, 2}
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_clicks_are_simulated_and_interleaved(evaluate: Runner, shop: Path, run: Path) -> None:
     common = (run, shop, "-j", JUDGMENTS, "--sessions", "50", "--json")
     simulated = evaluate("clicks", "simulate", *common)
-    assert simulated.status == 0, simulated.err
-    found = json.loads(simulated.out)
+    assert simulated.returncode == 0, simulated.stderr
+    found = json.loads(simulated.stdout)
     assert set(found["clicks"]) == {"upside-down", "shop"}
     assert found["ctr_lifts"]["shop"]["value"] > 0
-    mixed = json.loads(evaluate("clicks", "interleave", *common).out)
+    mixed = json.loads(evaluate("clicks", "interleave", *common).stdout)
     assert mixed["verdict"] == "better"
-    assert "lift over" in evaluate("clicks", "simulate", *common[:-1]).out
+    assert "lift over" in evaluate("clicks", "simulate", *common[:-1]).stdout
 
 
 def write_log(path: Path, grades: dict[str, dict[str, int]]) -> Path:
@@ -180,18 +153,18 @@ def test_click_models_are_fitted_saved_and_used(
     grades = load_qrels(JUDGMENTS).grades
     log = write_log(tmp_path / "log.csv", {q: dict(judged) for q, judged in grades.items()})
     fitted = evaluate("clicks", "fit", log, "--model", "pbm", "--model", "dbn", "--json")
-    assert fitted.status == 0, fitted.err
-    fits = json.loads(fitted.out)["fits"]
+    assert fitted.returncode == 0, fitted.stderr
+    fits = json.loads(fitted.stdout)["fits"]
     assert [fit["model"] for fit in fits] == ["pbm", "dbn"]
     assert all(1 < fit["perplexity"] < 2 for fit in fits)
     model = tmp_path / "model.json"
     saved = evaluate("clicks", "fit", log, "--model", "pbm", "-j", JUDGMENTS, "--save", model)
-    assert saved.status == 0, saved.err
-    assert "perplexity" in saved.out
+    assert saved.returncode == 0, saved.stderr
+    assert "perplexity" in saved.stdout
     used = evaluate("clicks", "simulate", run, "-j", JUDGMENTS, "--model", model, "-k", "5")
-    assert used.status == 0, used.err
+    assert used.returncode == 0, used.stderr
     two = evaluate("clicks", "fit", log, "--model", "pbm", "--model", "dbn", "--save", model)
-    assert "name one model to save" in two.err
+    assert "name one model to save" in two.stderr
     estimated = evaluate("clicks", "estimate", log, run, "--json")
-    assert estimated.status == 0, estimated.err
-    assert json.loads(estimated.out)["upside-down"]["searches"] == 400
+    assert estimated.returncode == 0, estimated.stderr
+    assert json.loads(estimated.stdout)["upside-down"]["searches"] == 400

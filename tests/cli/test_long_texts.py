@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from dsv3.cli.app import app
-from typer.testing import CliRunner
 
 TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
 
@@ -27,13 +27,15 @@ def products(tmp_path: Path) -> Path:
     ("setting", "told"),
     [("", "tokens and cut there"), (",long_text=pool", "tokens and encoded in pieces")],
 )
-def test_long_texts_are_counted(products: Path, setting: str, told: str) -> None:
+def test_long_texts_are_counted(
+    dsv3: Callable[..., CompletedProcess[str]], products: Path, setting: str, told: str
+) -> None:
     shop = products.with_name("shop.dsv3")
-    arguments = ["index", str(products), "--into", str(shop), "--encoder", f"{TINY}{setting}"]
-    first = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    arguments = ["index", products, "--into", shop, "--encoder", f"{TINY}{setting}"]
+    first = dsv3(*arguments, "--json")
     texts = json.loads(first.stdout)["texts"]
     assert texts["long"] == 3
     assert texts["long_text"] == (setting.partition("=")[2] or "cut")
-    again = CliRunner().invoke(app, [*arguments, "--rebuild"], catch_exceptions=False)
+    again = dsv3(*arguments, "--rebuild")
     shown = " ".join(again.stdout.split())
     assert f"3 in all longer than {texts['max_tokens']} {told}" in shown

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from dsv3.cli.app import app
 from dsv3.errors import ShopError
 from dsv3.eval import change as changing
 from dsv3.eval.change import LaneLoss, Verdict, adopt_change, judge_change
@@ -19,8 +20,8 @@ from dsv3.indexer.ingest import Reading
 from dsv3.indexer.shop import Shop
 from dsv3.indexer.trial import trial_shop
 from dsv3.retriever.retriever import ECommRetriever
-from typer.testing import CliRunner
 
+Runner = Callable[..., CompletedProcess[str]]
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
 
@@ -94,35 +95,30 @@ def test_a_change_that_loses_nothing_is_made(shop: Path, sample_qrels: Qrels) ->
         assert now.snapshot().manifest.index == "RaBitQ"
 
 
-def _run(*arguments: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, list(arguments))
-    return done.exit_code, done.stdout, done.stderr
-
-
-def test_the_command_refuses_with_one_line(shop: Path) -> None:
-    code, out, errors = _run(
-        "eval", "change", "--in", str(shop), "-j", str(SAMPLE / "judgments.csv"),
+def test_the_command_refuses_with_one_line(dsv3: Runner, shop: Path) -> None:
+    done = dsv3(
+        "eval", "change", "--in", shop, "-j", SAMPLE / "judgments.csv",
         "--encoder", "hashing:8", "--adopt", "--workers", "1", "--json",
     )  # fmt: skip
-    assert code == 1
-    assert json.loads(out)["accepted"] is False
-    assert len(errors.strip().splitlines()) == 1
-    assert "no more than 1.2% may be lost" in errors
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["accepted"] is False
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "no more than 1.2% may be lost" in done.stderr
     assert Shop(shop).settings.encoder == "hashing:512"
 
 
-def test_the_command_adopts_what_is_good_enough(shop: Path) -> None:
-    code, out, _ = _run(
-        "eval", "change", "--in", str(shop), "-j", str(SAMPLE / "judgments.csv"),
+def test_the_command_adopts_what_is_good_enough(dsv3: Runner, shop: Path) -> None:
+    done = dsv3(
+        "eval", "change", "--in", shop, "-j", SAMPLE / "judgments.csv",
         "--index", "int8", "--adopt", "--workers", "1",
     )  # fmt: skip
-    assert code == 0
-    assert "nDCG@10 on 90 queries" in out
+    assert done.returncode == 0
+    assert "nDCG@10 on 90 queries" in done.stdout
     assert Shop(shop).settings.index == "int8"
 
 
 def test_an_export_that_loses_too_much_is_not_adopted(
-    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dsv3: Runner, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {}
 
@@ -132,17 +128,17 @@ def test_an_export_that_loses_too_much_is_not_adopted(
 
     monkeypatch.setattr(changing, "judge_change", judged)
     out = tmp_path / "int8"
-    code, _, errors = _run(
-        "model", "export", str(TINY), str(out), "--precision", "int8", "--no-check",
-        "--in", str(shop), "-j", str(SAMPLE / "judgments.csv"), "--adopt",
+    done = dsv3(
+        "model", "export", TINY, out, "--precision", "int8", "--no-check",
+        "--in", shop, "-j", SAMPLE / "judgments.csv", "--adopt",
     )  # fmt: skip
-    assert code == 1
-    assert "stays as it is" in errors
+    assert done.returncode == 1
+    assert "stays as it is" in done.stderr
     assert asked == {"encoder": str(out)}
     assert Shop(shop).settings.encoder == "hashing:512"
 
 
-def test_an_export_is_judged_with_both_a_shop_and_judgments(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["model", "export", "default", str(tmp_path / "x"), "--adopt"])
-    assert "give both --in and --judgments" in str(done.exception)
+def test_an_export_is_judged_with_both_a_shop_and_judgments(dsv3: Runner, tmp_path: Path) -> None:
+    done = dsv3("model", "export", "default", tmp_path / "x", "--adopt")
+    assert "give both --in and --judgments" in done.stderr
     assert not (tmp_path / "x").exists()

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from dsv3.cli.app import app
 from dsv3.encoder.base import Encoder
 from dsv3.encoder.compression.compress import Compression, compress_model
 from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.encoder.load import load_encoder
-from dsv3.errors import InputError, ShopError
+from dsv3.errors import ShopError
 from dsv3.eval.compression import as_table, measure_models, shop_texts, weigh
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.systems.dense import DenseSystem
-from typer.testing import CliRunner
+from dsv3.indexer.index import index_shop
+from dsv3.indexer.ingest import Reading
 
+Runner = Callable[..., CompletedProcess[str]]
 TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
 KINDS = ("wireless mouse", "usb cable", "desk lamp", "running shoes")
 COLOURS = ("red", "blue", "black", "white")
@@ -35,12 +38,7 @@ def shop(tmp_path: Path) -> Path:
     source = tmp_path / "products.jsonl"
     source.write_text("\n".join(map(json.dumps, products)))
     into = tmp_path / "shop.dsv3"
-    done = CliRunner().invoke(
-        app,
-        ["index", str(source), "--into", str(into), "--encoder", "hashing:64"],
-        catch_exceptions=False,
-    )
-    assert done.exit_code == 0, done.output
+    index_shop(into, Reading([str(source)]), changes={"encoder": "hashing:64"}, workers=1)
     return into
 
 
@@ -117,14 +115,12 @@ def test_texts_are_the_shops_on_one_line_each(shop: Path, tmp_path: Path) -> Non
         shop_texts(tmp_path / "nowhere")
 
 
-def test_the_command_measures_in_a_shop(shop: Path, tmp_path: Path) -> None:
+def test_the_command_measures_in_a_shop(dsv3: Runner, shop: Path, tmp_path: Path) -> None:
     judgments = tmp_path / "judgments.csv"
     lines = [f"{kind},{kind}/{colour},3" for kind in KINDS for colour in COLOURS[:2]]
     judgments.write_text("\n".join(["query,product_id,grade", *lines]))
     command = f"model compress {TINY} {tmp_path / 'small'} --method int8 --in {shop}"
-    shown = CliRunner().invoke(
-        app, [*command.split(), "--judgments", str(judgments), "--json"], catch_exceptions=False
-    )
+    shown = dsv3(*command.split(), "--judgments", judgments, "--json")
     found = json.loads(shown.stdout)
     assert [row["name"] for row in found["measured"]] == [str(TINY), str(tmp_path / "small")]
     assert found["measured"][1]["bytes"] < found["measured"][0]["bytes"]
@@ -134,9 +130,9 @@ def test_the_command_measures_in_a_shop(shop: Path, tmp_path: Path) -> None:
     ("options", "told"),
     [([], "--texts, or a shop"), (["--judgments", "j.csv"], "name it with --in")],
 )
-def test_texts_must_come_from_somewhere(options: list[str], told: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        app, ["model", "compress", str(TINY), str(tmp_path / "o"), "--method", "int8", *options]
-    )
-    assert isinstance(result.exception, InputError)
-    assert told in str(result.exception)
+def test_texts_must_come_from_somewhere(
+    dsv3: Runner, options: list[str], told: str, tmp_path: Path
+) -> None:
+    done = dsv3("model", "compress", TINY, tmp_path / "o", "--method", "int8", *options)
+    assert done.returncode == 2
+    assert told in done.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from dsv3.errors import InputError
 from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES, P, nDCG
 from dsv3.eval.qrels import Qrels, collect
@@ -40,10 +41,10 @@ def test_clicks_say_how_far_they_order_systems_as_judgments_do(qrels: Qrels) -> 
         Run("half", {q: best[q] for q in list(best)[::2]}),
         Run("mute", {}),
     ]
-    found = with_clicks(evaluate(qrels, runs), sessions=0)
+    found = with_clicks(evaluate(qrels, runs), Simulation(sessions=0))
     assert any("orders the 3 systems as nDCG@10 does" in note for note in found.notes)
     assert any("Kendall's tau 1.00" in note for note in found.notes)
-    pair = with_clicks(evaluate(qrels, runs[:2]), sessions=0)
+    pair = with_clicks(evaluate(qrels, runs[:2]), Simulation(sessions=0))
     assert not any("Kendall" in note for note in pair.notes)
 
 

@@ -23,15 +23,8 @@ RECORDS = [json.loads(line) for line in CATALOGUE.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
-    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
-    return made
-
-
-@pytest.fixture(scope="module")
-def shop(folder: Path) -> Iterator[ECommRetriever]:
-    with ECommRetriever.open(folder) as opened:
+def shop(sample_shop: Path) -> Iterator[ECommRetriever]:
+    with ECommRetriever.open(sample_shop) as opened:
         yield opened
 
 
@@ -217,7 +210,7 @@ def test_upsert_and_delete_are_seen_at_once(own: ECommRetriever) -> None:
 
 
 def test_another_process_s_generation_is_seen_without_a_restart(
-    own: ECommRetriever, folder: Path
+    own: ECommRetriever, sample_shop: Path
 ) -> None:
     with ECommRetriever.open(own._shop.folder) as reader:
         assert reader.retrieve("zeppelin", mode="lexical").total == 0
@@ -283,10 +276,10 @@ def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:
     assert shop._pages.get_rows(rows) == shop.catalog.get_rows(rows)
 
 
-def test_a_lexical_search_loads_neither_torch_nor_sqlalchemy(folder: Path) -> None:
+def test_a_lexical_search_loads_neither_torch_nor_sqlalchemy(sample_shop: Path) -> None:
     code = (
         "import sys; from dsv3 import ECommRetriever\n"
-        f"with ECommRetriever.open({str(folder)!r}) as shop:\n"
+        f"with ECommRetriever.open({str(sample_shop)!r}) as shop:\n"
         "    shop.retrieve('mouse', mode='lexical')\n"
         "print([m for m in ('torch', 'sqlalchemy', 'pyarrow', 'faiss') if m in sys.modules])"
     )

@@ -13,8 +13,6 @@ from urllib.request import urlopen
 
 import pytest
 from dsv3 import ECommRetriever
-from dsv3.indexer.index import index_shop
-from dsv3.indexer.ingest import Reading
 from dsv3.retriever import serving
 from dsv3.retriever.results import Results
 from starlette.testclient import TestClient
@@ -23,15 +21,8 @@ CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("shop") / "shop.dsv3"
-    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
-    return made
-
-
-@pytest.fixture(scope="module")
-def shop(folder: Path) -> Iterator[ECommRetriever]:
-    with ECommRetriever.open(folder) as opened:
+def shop(sample_shop: Path) -> Iterator[ECommRetriever]:
+    with ECommRetriever.open(sample_shop) as opened:
         yield opened
 
 
@@ -108,8 +99,8 @@ def test_overload_is_refused_not_queued(
 
 
 @pytest.mark.slow
-def test_the_command_serves_without_torch(folder: Path) -> None:
-    command = [sys.executable, "-m", "dsv3", "serve", "--in", str(folder), "--port", "8765"]
+def test_the_command_serves_without_torch(sample_shop: Path) -> None:
+    command = [sys.executable, "-m", "dsv3", "serve", "--in", str(sample_shop), "--port", "8765"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             for _ in range(200):

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from dsv3.eval.clicks import interleave, team_draft
+from dsv3.eval.clicks import Simulation, interleave, team_draft
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +59,7 @@ def test_no_bias_between_equal_systems(model: str) -> None:
     qrels = judge(60)
     same = rank(qrels, 1.0, 0)
     for other in (same, rank(qrels, 1.0, 1)):
-        report = interleave(same, other, qrels, model, sessions=60)
+        report = interleave(same, other, qrels, Simulation(model, sessions=60))
         assert report.verdict == "cannot tell from 60 queries"
         assert abs(report.preference.mean) < 0.04
         assert report.wins + report.losses + report.ties == 60 * 60
@@ -70,7 +70,7 @@ def test_equal_systems_are_called_different_no_more_often_than_alpha() -> None:
     for seed in range(60):
         qrels = judge(25, seed)
         first, second = rank(qrels, 1.0, seed), rank(qrels, 1.0, seed + 1000)
-        report = interleave(first, second, qrels, "cascade", sessions=5, seed=seed)
+        report = interleave(first, second, qrels, Simulation("cascade", sessions=5, seed=seed))
         wrong += not report.verdict.startswith("cannot")
     assert wrong <= 8
 
@@ -79,8 +79,8 @@ def test_equal_systems_are_called_different_no_more_often_than_alpha() -> None:
 def test_better_system_is_found(model: str) -> None:
     qrels = judge(60)
     good, bad = rank(qrels, 0.3, 0), rank(qrels, 3.0, 1)
-    assert interleave(bad, good, qrels, model, sessions=20).verdict == "better"
-    report = interleave(good, bad, qrels, model, sessions=20)
+    assert interleave(bad, good, qrels, Simulation(model, sessions=20)).verdict == "better"
+    report = interleave(good, bad, qrels, Simulation(model, sessions=20))
     assert report.verdict == "worse"
     assert report.losses > report.wins
     assert report.preference.high < 0
@@ -89,10 +89,10 @@ def test_better_system_is_found(model: str) -> None:
 def test_seed_repeats_and_left_out_shortens() -> None:
     qrels = judge(10)
     good, bad = rank(qrels, 0.3, 0), rank(qrels, 3.0, 1)
-    reports = [interleave(bad, good, qrels, sessions=10, seed=s) for s in (1, 1, 2)]
+    reports = [interleave(bad, good, qrels, Simulation(sessions=10, seed=s)) for s in (1, 1, 2)]
     assert reports[0] == reports[1]
     assert reports[0].preference != reports[2].preference
     padded = {query: [f"new {n}" for n in range(10)] + ranking for query, ranking in good.items()}
-    plain = interleave(bad, good, qrels, sessions=10, unjudged="left out")
-    assert interleave(bad, padded, qrels, sessions=10, unjudged="left out") == plain
-    assert interleave(bad, padded, qrels, sessions=10).losses > plain.losses
+    plain = interleave(bad, good, qrels, Simulation(sessions=10, unjudged="left out"))
+    assert interleave(bad, padded, qrels, Simulation(sessions=10, unjudged="left out")) == plain
+    assert interleave(bad, padded, qrels, Simulation(sessions=10)).losses > plain.losses

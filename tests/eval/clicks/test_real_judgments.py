@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dsv3.eval.clicks import MODELS, ctr_lift, interleave, simulate
+from dsv3.eval.clicks import MODELS, Simulation, ctr_lift, interleave, simulate
 from dsv3.eval.judgments.load import load_qrels
 
 
@@ -14,8 +14,10 @@ def test_best_order_beats_worst_on_real_judgments(icecat: Path, name: str) -> No
     qrels = load_qrels(icecat / "judgments-dev.csv").grades
     best = {q: sorted(judged, key=lambda p: -judged[p]) for q, judged in qrels.items()}
     worst = {q: ranking[::-1] for q, ranking in best.items()}
-    low, high = (simulate(ranking, qrels, name, sessions=300) for ranking in (worst, best))
+    low, high = (
+        simulate(ranking, qrels, Simulation(name, sessions=300)) for ranking in (worst, best)
+    )
     assert low.unjudged == high.unjudged == 0
     assert len(high.query_ctr) == 68
     assert ctr_lift(low, high).low > 0
-    assert interleave(worst, best, qrels, name, sessions=10).verdict == "better"
+    assert interleave(worst, best, qrels, Simulation(name, sessions=10)).verdict == "better"

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import evaluate, with_clicks
 from dsv3.eval.qrels import Qrels
 from dsv3.eval.report.page import write_html
@@ -63,7 +64,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, qrels
         RandomSystem(catalogue.product_ids).rank(qrels.queries, 60),
         Bm25System(Bm25Fields(catalogue)).rank(qrels.queries, 60),
     ]
-    found = with_clicks(evaluate(qrels, runs, catalogue=catalogue), sessions=50)
+    found = with_clicks(evaluate(qrels, runs, catalogue=catalogue), Simulation(sessions=50))
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_html(found, path)
     probed = path.read_text(encoding="utf-8").replace(

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import Evaluation, evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES
 from dsv3.eval.qrels import Qrels, collect
@@ -54,7 +55,7 @@ def found(catalogue: Catalogue, qrels: Qrels) -> Evaluation:
         RandomSystem(catalogue.product_ids).rank(qrels.queries, 60),
         Bm25System(Bm25Fields(catalogue)).rank(qrels.queries, 60),
     ]
-    return with_clicks(evaluate(qrels, runs, catalogue=catalogue), sessions=50)
+    return with_clicks(evaluate(qrels, runs, catalogue=catalogue), Simulation(sessions=50))
 
 
 def test_the_page_is_well_formed_and_needs_nothing_else(found: Evaluation) -> None:
@@ -114,4 +115,4 @@ def test_a_page_of_runs_that_show_nothing() -> None:
     qrels = collect([("q", "a", 0)])
     runs = [Run("x", {}), Run("y", {"q": []})]
     parse(render_html(evaluate(qrels, runs)))
-    parse(render_html(with_clicks(evaluate(qrels, runs), sessions=10)))
+    parse(render_html(with_clicks(evaluate(qrels, runs), Simulation(sessions=10))))

@@ -4,8 +4,9 @@ import orjson
 import pytest
 from dsv3.errors import InputError
 from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.clicks import Simulation
+from dsv3.eval.conditions import failures, parse_condition
 from dsv3.eval.evaluation import Evaluation, evaluate, with_clicks
-from dsv3.eval.gate import failures, parse_gate
 from dsv3.eval.measures import P, exponential, nDCG
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.report.summary import as_dict
@@ -21,7 +22,7 @@ def found(catalogue: Catalogue, qrels: Qrels) -> Evaluation:
     system = Bm25System(Bm25Fields(catalogue))
     good = system.rank(qrels.queries, 60)
     bad = Run("reversed", {q: list(r)[::-1] for q, r in good.rankings.items()})
-    return with_clicks(evaluate(qrels, [good, bad], catalogue=catalogue), sessions=50)
+    return with_clicks(evaluate(qrels, [good, bad], catalogue=catalogue), Simulation(sessions=50))
 
 
 @pytest.mark.parametrize("width", [60, 120, 200])
@@ -60,14 +61,14 @@ def test_gates(text: str, fails: bool) -> None:
     qrels = collect([("q", "a", 1)])
     measures = (nDCG @ 10, P @ 1, exponential(nDCG @ 10))
     found = evaluate(qrels, [Run("x", {"q": ["a"]})], measures=measures)
-    assert bool(failures(found, [parse_gate(text)])) is fails
-    assert parse_gate(str(parse_gate(text))) == parse_gate(text)
+    assert bool(failures(found, [parse_condition(text)])) is fails
+    assert parse_condition(str(parse_condition(text))) == parse_condition(text)
 
 
 @pytest.mark.parametrize("text", ["", "nDCG@10", "nDCG@10 < high", "< 3", "foo@10 < 1", "P@1 < -"])
 def test_a_gate_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        parse_gate(text)
+        parse_condition(text)
 
 
 def test_worse_fails_only_beyond_doubt(found: Evaluation) -> None:

@@ -21,7 +21,7 @@ _CONDITION = re.compile(r"\s*(?P<measure>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<bound>
 
 
 @dataclass(frozen=True)
-class Gate:
+class Condition:
     """Fail where the subject's mean of a measure stands so to a bound."""
 
     measure: Measure
@@ -44,7 +44,7 @@ class Gate:
         return f"{found.subject}: {label(self.measure)} is {value:.4f}, which is {self}"
 
 
-def parse_gate(text: str) -> Gate:
+def parse_condition(text: str) -> Condition:
     """Read a condition such as `nDCG@10 < 0.60`.
 
     Raises:
@@ -60,12 +60,14 @@ def parse_gate(text: str) -> Gate:
         raise InputError(
             f"condition {text!r} is not understood; write it as 'nDCG@10 < 0.60'"
         ) from error
-    return Gate(parse_measure(match["measure"]), match["sign"], bound)
+    return Condition(parse_measure(match["measure"]), match["sign"], bound)
 
 
-def failures(found: Evaluation, gates: list[Gate], *, if_worse: bool = False) -> list[str]:
-    """List what fails: gates, and a subject that is worse than the baseline beyond doubt."""
-    told = [told for gate in gates if (told := gate.failure(found)) is not None]
+def failures(
+    found: Evaluation, conditions: list[Condition], *, if_worse: bool = False
+) -> list[str]:
+    """List what fails: conditions that hold, and a subject surely worse than the baseline."""
+    told = [told for condition in conditions if (told := condition.failure(found)) is not None]
     comparison = found.comparison()
     if if_worse and comparison is not None and comparison.worse:
         told.append(
