@@ -6,20 +6,14 @@ model with experts, `task` () int32, 0 for queries and 1 for documents. Output: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 from openvino import Model, Output, Type
 from openvino import opset15 as ops
 
 from .architecture import Architecture
 from .linear import LinearLayers
 from .mixture import mix, mix_at_once
-from .weights import FeedForward, Layer, Mixture, Norm, Weights
-
-# What the graph's nodes are is known to OpenVINO alone.
-Node = Any
+from .operations import Node, feed, integer, ints, normalised
+from .weights import Layer, Mixture, Weights
 
 
 def build_graph(
@@ -41,12 +35,12 @@ def build_graph(
     if architecture.experts is not None:
         task = ops.parameter([], Type.i32, name="task")
         inputs.append(task)
-    length = ops.gather(ops.shape_of(ids, "i32"), _int(1), _int(0))
-    places = ops.range(_int(0), length, _int(1), "i32")  # (length,)
-    seen = ops.less(ops.unsqueeze(places, _int(0)), ops.unsqueeze(lengths, _int(1)))
+    length = ops.gather(ops.shape_of(ids, "i32"), integer(1), integer(0))
+    places = ops.range(integer(0), length, integer(1), "i32")  # (length,)
+    seen = ops.less(ops.unsqueeze(places, integer(0)), ops.unsqueeze(lengths, integer(1)))
 
     x = _embed(ids, places, weights, architecture.epsilon, linears)
-    mask = ops.unsqueeze(seen, _ints([1, 2]))  # (batch, 1, 1, length)
+    mask = ops.unsqueeze(seen, ints([1, 2]))  # (batch, 1, 1, length)
     for number, layer in enumerate(weights.layers):
         name = f"layer {number}"
         x = _attend(x, mask, layer, name, architecture, linears)
@@ -68,7 +62,7 @@ def _embed(
     ids: Node, places: Node, weights: Weights, epsilon: float, linears: LinearLayers
 ) -> Node:
     words = linears.look_up(weights.words, ids)  # (batch, length, hidden)
-    positions = ops.gather(ops.constant(weights.positions), places, _int(0))  # (length, hidden)
+    positions = ops.gather(ops.constant(weights.positions), places, integer(0))  # (length, hidden)
     return normalised(ops.add(words, positions), weights.norm, epsilon)
 
 
@@ -84,46 +78,26 @@ def _attend(
     heads = layer.output.weight.shape[1] // size  # a pruned layer has fewer
     qkv = linears.apply(x, layer.query_key_value, f"{name} query_key_value")
     split = ops.transpose(
-        ops.reshape(qkv, _ints([0, 0, 3, heads, size]), special_zero=True), _ints([2, 0, 3, 1, 4])
+        ops.reshape(qkv, ints([0, 0, 3, heads, size]), special_zero=True), ints([2, 0, 3, 1, 4])
     )
-    q, k, v = (ops.gather(split, _int(part), _int(0)) for part in range(3))
+    q, k, v = (ops.gather(split, integer(part), integer(0)) for part in range(3))
     seen = ops.scaled_dot_product_attention(q, k, v, mask)  # (batch, heads, length, size)
     seen = ops.reshape(
-        ops.transpose(seen, _ints([0, 2, 1, 3])),
-        _ints([0, 0, heads * size]),
+        ops.transpose(seen, ints([0, 2, 1, 3])),
+        ints([0, 0, heads * size]),
         special_zero=True,
     )
     attended = linears.apply(seen, layer.output, f"{name} attention_output")
     return normalised(ops.add(attended, x), layer.attention_norm, architecture.epsilon)
 
 
-def feed(x: Node, weights: FeedForward, name: str, linears: LinearLayers) -> Node:
-    """Widen, activate, narrow."""
-    wide = ops.gelu(linears.apply(x, weights.up, f"{name} up"), "ERF")
-    return linears.apply(wide, weights.down, f"{name} down")
-
-
-def normalised(x: Node, norm: Norm, epsilon: float) -> Node:
-    """Normalise over the last axis (Ba et al., "Layer Normalization", 2016)."""
-    centred = ops.mvn(x, _ints([-1]), True, epsilon, "INSIDE_SQRT")
-    return ops.add(ops.multiply(centred, ops.constant(norm.gain)), ops.constant(norm.shift))
-
-
 def _pool(x: Node, seen: Node, architecture: Architecture) -> Node:
     if architecture.pooling == "cls":
-        pooled = ops.gather(x, _int(0), _int(1))
+        pooled = ops.gather(x, integer(0), integer(1))
     else:
-        share = ops.unsqueeze(ops.convert(seen, "f32"), _int(2))  # (batch, length, 1)
-        total = ops.reduce_sum(ops.multiply(x, share), _int(1))
-        pooled = ops.divide(total, ops.reduce_sum(share, _int(1)))
+        share = ops.unsqueeze(ops.convert(seen, "f32"), integer(2))  # (batch, length, 1)
+        total = ops.reduce_sum(ops.multiply(x, share), integer(1))
+        pooled = ops.divide(total, ops.reduce_sum(share, integer(1)))
     if architecture.normalize:
-        return ops.normalize_l2(pooled, _ints([1]), 1e-12, "max")
+        return ops.normalize_l2(pooled, ints([1]), 1e-12, "max")
     return pooled
-
-
-def _int(value: int) -> Node:
-    return ops.constant(np.array(value, dtype=np.int32))
-
-
-def _ints(values: Sequence[int]) -> Node:
-    return ops.constant(np.array(values, dtype=np.int32))

@@ -7,19 +7,15 @@ takes the place of some hundred.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 from openvino import opset15 as ops
 
 from ..base import FloatArray
 from .architecture import Architecture
+from .linear import LinearLayers
+from .operations import Node, feed, integer, ints
 from .weights import Linear, Mixture
 
-if TYPE_CHECKING:
-    from .linear import LinearLayers
-
-Node = Any
 # Rows of an expert's product: each new shape costs a compilation and the memory to keep it.
 _STEP = 16
 _EXPERT = " expert "
@@ -43,27 +39,27 @@ def mix(
     The tokens of each expert are gathered, so that it is one matrix product over them, filled up
     with rows of zeros to a multiple of `_STEP`.
     """
-    from .graph import feed
-
-    tokens = ops.reshape(x, _ints([-1, architecture.hidden]), special_zero=False)
+    tokens = ops.reshape(x, ints([-1, architecture.hidden]), special_zero=False)
     shares = _shares(tokens, task, mixture, architecture)  # (tokens, experts)
     if mixture.shared is not None:
         total = feed(tokens, mixture.shared, f"{name} shared", linears)
     else:
         total = ops.multiply(tokens, ops.constant(np.float32(0)))
-    count = ops.gather(ops.shape_of(tokens, "i32"), _int(0), _int(0))  # (), the place of the zeros
+    count = ops.gather(
+        ops.shape_of(tokens, "i32"), integer(0), integer(0)
+    )  # (), the place of the zeros
     tokens, shares, total = (_with_zeros(each) for each in (tokens, shares, total))
-    columns = ops.split(shares, _int(1), len(mixture.experts))
+    columns = ops.split(shares, integer(1), len(mixture.experts))
     for number, expert in enumerate(mixture.experts):
         share = columns.output(number)  # (tokens, 1)
         rows = _filled(
-            ops.squeeze(ops.non_zero(ops.squeeze(share, _int(1)), "i32"), _int(0)), count
+            ops.squeeze(ops.non_zero(ops.squeeze(share, integer(1)), "i32"), integer(0)), count
         )
-        given = ops.gather(tokens, rows, _int(0))
+        given = ops.gather(tokens, rows, integer(0))
         made = feed(given, expert, f"{name}{_EXPERT}{number}", linears)
-        weighed = ops.multiply(made, ops.gather(share, rows, _int(0)))
-        total = ops.scatter_nd_update(total, ops.unsqueeze(rows, _int(1)), weighed, "sum")
-    total = ops.slice(total, _ints([0]), ops.unsqueeze(count, _int(0)), _ints([1]), _ints([0]))
+        weighed = ops.multiply(made, ops.gather(share, rows, integer(0)))
+        total = ops.scatter_nd_update(total, ops.unsqueeze(rows, integer(1)), weighed, "sum")
+    total = ops.slice(total, ints([0]), ops.unsqueeze(count, integer(0)), ints([1]), ints([0]))
     return ops.reshape(total, ops.shape_of(x, "i32"), special_zero=False)
 
 
@@ -80,16 +76,14 @@ def mix_at_once(
     With h_e the activations of expert e and s_e its share, sum_e s_e (W_e h_e + b_e) is
     [W_1 W_2 …] [s_1 h_1; s_2 h_2; …] + sum_e s_e b_e.
     """
-    from .graph import feed
-
-    tokens = ops.reshape(x, _ints([-1, architecture.hidden]), special_zero=False)
+    tokens = ops.reshape(x, ints([-1, architecture.hidden]), special_zero=False)
     shares = _shares(tokens, task, mixture, architecture)  # (tokens, experts)
     count, width = len(mixture.experts), len(mixture.experts[0].up.bias)
     up, down, biases = _side_by_side(mixture)
     made = ops.gelu(linears.apply(tokens, up, f"{name} experts up"), "ERF")
-    made = ops.reshape(made, _ints([-1, count, width]), special_zero=False)
-    made = ops.multiply(made, ops.unsqueeze(shares, _int(2)))
-    made = ops.reshape(made, _ints([-1, count * width]), special_zero=False)
+    made = ops.reshape(made, ints([-1, count, width]), special_zero=False)
+    made = ops.multiply(made, ops.unsqueeze(shares, integer(2)))
+    made = ops.reshape(made, ints([-1, count * width]), special_zero=False)
     total = linears.apply(made, down, f"{name} experts down")
     total = ops.add(total, ops.matmul(shares, ops.constant(biases), False, False))
     if mixture.shared is not None:
@@ -107,32 +101,24 @@ def _side_by_side(mixture: Mixture) -> tuple[Linear, Linear, FloatArray]:
 
 def _with_zeros(x: Node) -> Node:
     """Return (n + 1, width): x (n, width) and a row of zeros."""
-    return ops.pad(x, _ints([0, 0]), _ints([1, 0]), "constant", ops.constant(np.float32(0)))
+    return ops.pad(x, ints([0, 0]), ints([1, 0]), "constant", ops.constant(np.float32(0)))
 
 
 def _filled(rows: Node, place: Node) -> Node:
     """Fill up row numbers (n,) to a multiple of `_STEP` with `place`."""
     count = ops.shape_of(rows, "i32")  # (1,)
-    missing = ops.floor_mod(ops.negative(count), _ints([_STEP]))
-    return ops.pad(rows, _ints([0]), missing, "constant", place)
+    missing = ops.floor_mod(ops.negative(count), ints([_STEP]))
+    return ops.pad(rows, ints([0]), missing, "constant", place)
 
 
 def _shares(tokens: Node, task: Node, mixture: Mixture, architecture: Architecture) -> Node:
     """Return (tokens, experts): an expert's weight for a token, zero where it is not chosen."""
     per_token = architecture.experts.per_token if architecture.experts else 1
-    gate = ops.gather(ops.constant(mixture.gates), task, _int(0))  # (experts, hidden)
-    bias = ops.gather(ops.constant(mixture.bias), task, _int(0))  # (experts,)
+    gate = ops.gather(ops.constant(mixture.gates), task, integer(0))  # (experts, hidden)
+    bias = ops.gather(ops.constant(mixture.bias), task, integer(0))  # (experts,)
     scores = ops.softmax(ops.matmul(tokens, gate, False, True), 1)  # (tokens, experts)
-    best = ops.topk(ops.add(scores, bias), _int(per_token), 1, "max", "value", "i32").output(1)
+    best = ops.topk(ops.add(scores, bias), integer(per_token), 1, "max", "value", "i32").output(1)
     chosen = ops.gather_elements(scores, best, 1)  # (tokens, per token)
-    weights = ops.divide(chosen, ops.reduce_sum(chosen, _int(1), True))
+    weights = ops.divide(chosen, ops.reduce_sum(chosen, integer(1), True))
     nothing = ops.multiply(scores, ops.constant(np.float32(0)))
-    return ops.scatter_elements_update(nothing, best, weights, _int(1))
-
-
-def _int(value: int) -> Node:
-    return ops.constant(np.array(value, dtype=np.int32))
-
-
-def _ints(values: list[int]) -> Node:
-    return ops.constant(np.array(values, dtype=np.int32))
+    return ops.scatter_elements_update(nothing, best, weights, integer(1))

@@ -15,6 +15,7 @@ from .base import BoolArray, Neighbors, VectorIndex
 from .exact import search_exactly, top
 from .plan import REFINED_FACTOR, Plan, Task, choose_plan
 from .positions import Passing, Positions
+from .save import save_index
 from .spec import make_index
 from .stored import BlockStorage, FlatStorage, StoredVectors
 from .structure import flat_storage, look_into, search_parameters
@@ -135,9 +136,15 @@ class FaissIndex(VectorIndex):
 
     def save(self, folder: Path) -> None:
         """Write everything `load_index` needs into a folder, made where it is missing."""
-        from .load import save_index
-
-        save_index(self, folder)
+        save_index(
+            folder,
+            spec=self.spec,
+            similarity=self.similarity,
+            index=self.index,
+            positions=self.positions,
+            stored=None if self.structure.keeps_vectors else self.stored,
+            origin=self.origin,
+        )
 
     def _exactly(
         self, queries: FloatArray, passing: Passing, k: int
