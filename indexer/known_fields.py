@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from .columns.base import Kind
+from typing import Literal
 
 OWN = "our own name"
 GOOGLE = "Google Merchant Center"
@@ -27,6 +24,7 @@ ATTRIBUTES = "attributes"
 
 _ATTRIBUTES_WEIGHT = 0.3
 
+Kind = Literal["text", "number", "boolean"]
 Look = Literal["letters", "stock", "address", "picture"]
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["text", "number", "boolean"]
+from ..known_fields import Kind
+
 KINDS: tuple[Kind, ...] = ("text", "number", "boolean")
 
 BoolArray = npt.NDArray[np.bool_]

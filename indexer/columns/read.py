@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ..known_fields import KNOWN_FIELDS
+from ..known_fields import KNOWN_FIELDS, Kind
 from .base import (
     BoolArray,
     BooleanColumn,
     Column,
     Field,
-    Kind,
     NumberColumn,
     RowArray,
     TextColumn,

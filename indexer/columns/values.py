@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..known_fields import FIELD_NAMES
+from ..known_fields import FIELD_NAMES, Kind
 from ..product import AttributeValue, Product
-from .base import Kind
 
 Scalar = str | float | bool
 

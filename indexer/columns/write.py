@@ -18,8 +18,9 @@ import orjson
 import pyarrow as pa
 
 from ...closing import Closing
+from ..known_fields import Kind
 from ..product import Product
-from .base import BoolArray, BooleanColumn, Kind, NumberColumn, RowArray, TextColumn
+from .base import BoolArray, BooleanColumn, NumberColumn, RowArray, TextColumn
 from .read import Columns
 from .values import Scalar, field_values
 

@@ -17,10 +17,10 @@ import numpy as np
 from ...indexer.columns.base import (
     BoolArray,
     Column,
-    Kind,
     TextColumn,
 )
 from ...indexer.columns.read import Columns
+from ...indexer.known_fields import Kind
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 Value = str | float | bool

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FilterError
-from ...indexer.columns.base import Field, Kind
+from ...indexer.columns.base import Field
+from ...indexer.known_fields import Kind
 from .expression import (
     And,
     Compare,
