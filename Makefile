@@ -47,7 +47,7 @@ types: env
 	@for part in __init__.py __main__.py closing.py errors.py files.py progress.py threads.py py.typed cli encoder eval indexer retriever; do \
 		ln -sfn $(CURDIR)/$$part $(TYPING)/dsv3/$$part; done
 	MYPYPATH=$(TYPING) $(BIN)/mypy -p dsv3
-	MYPYPATH=$(TYPING) $(BIN)/mypy tests benchmarks
+	MYPYPATH=$(TYPING) $(BIN)/mypy tests benchmarks examples
 
 floors: env
 	$(BIN)/lint-imports

@@ -44,10 +44,11 @@ class EncoderError(Dsv3Error):
 class MissingExtra(Dsv3Error):  # noqa: N818 - reads as the condition it names
     """Report an optional package that is not installed, with the line that installs it."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, *, alone: str = "") -> None:
+        """Take what is missing; `alone` is the command that installs it without its extra."""
         self.package = package
         self.extra = extra
         super().__init__(
             f"{purpose} needs the package {package}, which is not installed; "
-            f"install it with: pip install 'dsv3[{extra}]'"
+            f"install it with: {f'{alone}, or ' if alone else ''}pip install 'dsv3[{extra}]'"
         )

@@ -11,6 +11,7 @@ from .base import Encoder
 from .default import default_folder
 from .folders import find_folder
 from .hashing import HashingEncoder
+from .installed import require_models
 from .names import EncoderName, Precision
 from .pytorch.devices import Device, choose_device
 
@@ -55,6 +56,7 @@ def load_encoder(
 
     Raises:
         EncoderError: nothing by that name exists, or it cannot be loaded.
+        MissingExtra: it needs torch, or the default's weights, which are not installed.
 
     """
     if runtime not in RUNTIMES:
@@ -153,6 +155,7 @@ def _load_compiled(folder: Path, request: _Request) -> Encoder:
 
 
 def _load_torch(folder: Path, request: _Request) -> Encoder:
+    require_models(f"{request.whole_name}: running a model on torch")
     from .pytorch.sentence_transformer import SentenceTransformerEncoder
 
     precision = "bf16" if request.device == "cuda" else "fp32"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from ...errors import EncoderError
+from ..installed import require_models
 
 Device = Literal["cpu", "cuda"]
 DEVICES = ("cpu", "cuda", "auto")
@@ -18,12 +20,14 @@ def choose_device(wanted: str) -> Device:
 
     Raises:
         EncoderError: an unknown device, or "cuda" where torch finds no GPU.
+        MissingExtra: "cuda" without torch.
 
     """
     if wanted not in DEVICES:
         raise EncoderError(f"no device {wanted!r}; there are {', '.join(DEVICES)}")
-    if wanted == "cpu" or (wanted == "auto" and not _DRIVER.exists()):
+    if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
         return "cpu"
+    require_models("Computing on a GPU")
     import torch
 
     if torch.cuda.is_available():
@@ -34,3 +38,7 @@ def choose_device(wanted: str) -> Device:
             f"(this one is {torch.__version__}); or use the device cpu"
         )
     return "cpu"
+
+
+def _may_have_gpu() -> bool:
+    return _DRIVER.exists() and find_spec("torch") is not None

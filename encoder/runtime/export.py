@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...files import sync_tree
 from ..base import FloatArray
 from ..folders import fingerprint_folder
+from ..installed import require_models
 from ..names import PRECISIONS, Precision
 from .architecture import Architecture, Inexact, Unsupported, read_architecture
 from .manifest import (
@@ -61,6 +62,7 @@ def export_folder(
     Raises:
         Unsupported: the model is of a kind that cannot be compiled.
         Inexact: the compiled encoder's vectors are not the original's.
+        MissingExtra: `verify` without torch.
         InputError: an unknown precision, or `out` holds something else.
 
     """
@@ -71,6 +73,10 @@ def export_folder(
     architecture = read_architecture(folder)
     if not (folder / TOKENIZER).is_file():
         raise Unsupported(f"{folder}: without a tokenizer.json it cannot be compiled")
+    if verify:
+        require_models(
+            "Comparing what is compiled with the original (dsv3 model export --no-check leaves that out)"
+        )
     samples = list(texts) or list(TYPICAL_TEXTS)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import EncoderError, InputError, MissingExtra
 from ...files import free_folder, whole_folder
 from ..folders import fingerprint_folder
+from ..installed import MODELS
 from ..pytorch.load import load_model
 from .examples import Example
 from .graded import GradedList
@@ -191,9 +192,9 @@ def check_installed() -> None:
     """
     from importlib.util import find_spec
 
-    for package in ("accelerate", "datasets", "datasketch", "py3langid"):
+    for package in (*MODELS, "accelerate", "datasets", "datasketch", "py3langid"):
         if find_spec(package) is None:
-            raise MissingExtra(package, "train", "Training an encoder")
+            raise MissingExtra(package.replace("_", "-"), "train", "Training an encoder")
 
 
 def _digest(

@@ -3,6 +3,10 @@
 Importing this package makes V3 folders known to transformers and sentence-transformers.
 """
 
+from ..installed import require_models
+
+require_models("Making or running a V3 model that is not compiled")
+
 from transformers import AutoConfig, AutoModel
 
 from .config import V3Config
