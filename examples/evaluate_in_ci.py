@@ -1,11 +1,10 @@
-"""Fail a build when the search got worse: judgments, a floor, and a baseline it must not fall behind.
+"""Fail a build when the search got worse: a floor, and a baseline it must not fall behind.
 
-    python examples/evaluate_in_ci.py sample_data/catalogue.jsonl sample_data/judgments.csv \\
-        --fail-if "nDCG@10 < 0.6" --report report.html
+    python examples/evaluate_in_ci.py sample_data/catalogue.jsonl sample_data/judgments.csv
 
-It exits with 1 where a condition holds, or where search is worse than BM25 beyond doubt, and with 2 where
-its input cannot be read. `dsv3 eval --in shop.dsv3 --judgments judgments.csv --fail-if … --fail-if-worse`
-is the same from the command line.
+It exits with 1 where a condition such as --fail-if "nDCG@10 < 0.6" holds, or where search is worse
+than BM25 beyond doubt, and with 2 where its input cannot be read; --report FILE writes a page to
+keep. The command `dsv3 eval` has the same options, --fail-if-worse among them.
 """
 
 from __future__ import annotations

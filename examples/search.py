@@ -2,7 +2,7 @@
 
     python examples/search.py sample_data/catalogue.jsonl "wireless mouse"
 
-The catalogue is indexed into a temporary folder; a shop of your own stays where `index_shop` puts it.
+The catalogue is indexed into a temporary folder; your own shop stays where `index_shop` puts it.
 """
 
 from __future__ import annotations

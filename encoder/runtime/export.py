@@ -74,9 +74,7 @@ def export_folder(
     if not (folder / TOKENIZER).is_file():
         raise Unsupported(f"{folder}: without a tokenizer.json it cannot be compiled")
     if verify:
-        require_models(
-            "Comparing what is compiled with the original (dsv3 model export --no-check leaves that out)"
-        )
+        require_models("Comparing what is compiled with the original (which --no-check leaves out)")
     samples = list(texts) or list(TYPICAL_TEXTS)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
