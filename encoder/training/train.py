@@ -14,7 +14,6 @@ from ...errors import EncoderError, InputError, MissingExtra
 from ...files import free_folder, whole_folder
 from ..folders import fingerprint_folder
 from ..installed import MODELS
-from ..pytorch.load import load_model
 from .examples import Example
 from .graded import GradedList
 from .held_out import HeldOut
@@ -140,6 +139,7 @@ def train_encoder(
     scratch = out.with_name(f".{out.name}.training")
     digest = _digest(base, examples, graded, chosen)
     _prepare(scratch, digest)
+    from ..pytorch.load import load_model
     from .blend import blend_weights
     from .run import run_trainer
 
