@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from dsv3 import Dsv3Error, ECommRetriever
-from dsv3.eval import evaluate_shop, failures, load_qrels, parse_gate, write_html
+from dsv3.eval import evaluate_shop, failures, load_qrels, parse_condition, write_html
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--fail-if", action="append", default=[], metavar="CONDITION")
     parser.add_argument("--report", type=Path, help="HTML page to write.")
     given = parser.parse_args()
-    conditions = [parse_gate(text) for text in given.fail_if]
+    conditions = [parse_condition(text) for text in given.fail_if]
     qrels = load_qrels(given.judgments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shop.dsv3"
