@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from dsv3.eval.compare import Interval
 from dsv3.eval.dense import dense_run
 from dsv3.eval.evaluation import Evaluation, evaluate
 from dsv3.eval.examples.augment import REWRITES, Augmentation
-from dsv3.eval.examples.judged import fold, graded_lists, judged_examples
+from dsv3.eval.examples.judged import graded_lists, judged_examples
 from dsv3.eval.examples.lessons import Lessons, Sources, prepare_lessons
 from dsv3.eval.examples.pool import Pool, read_pool
 from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
@@ -268,7 +268,7 @@ def judged(arguments: argparse.Namespace) -> None:
         lexical = RetrieverSystem(bench.shop, "lexical").rank(bench.qrels.queries, 1000)
         before = bench.dense("before", str(arguments.base))
         together: dict[str, tuple[list[str], list[float]]] = {}
-        for number, part in enumerate(fold(sorted(bench.qrels.grades), arguments.folds)):
+        for number, part in enumerate(_folds(sorted(bench.qrels.grades), arguments.folds)):
             ranked = keep / f"fold-{number}.json"
             if not ranked.exists():
                 model = keep / f"fold-{number}"
@@ -311,6 +311,13 @@ def learn(bench: Bench, qrels: Qrels, base: Path, out: Path, arguments: argparse
         blend=arguments.blend,
     )
     train_encoder(base, out, examples, graded=graded_lists(qrels, bench.pool), settings=settings)
+
+
+def _folds(queries: Sequence[str], folds: int, seed: int = 0) -> list[list[str]]:
+    """Part queries into folds of nearly equal size, at random."""
+    order = list(queries)
+    random.Random(seed).shuffle(order)
+    return [order[place::folds] for place in range(folds)]
 
 
 def main() -> None:

@@ -135,11 +135,6 @@ class EmbeddingCache(Closing):
                 tokens[row] = count
         return tokens
 
-    def missing(self, fingerprint: str, keys: Sequence[bytes]) -> list[int]:
-        """Return the positions in `keys` of the texts that are not in the cache."""
-        absent: list[int] = np.flatnonzero(self.token_counts(fingerprint, keys) < 0).tolist()
-        return absent
-
     def put_many(
         self, fingerprint: str, keys: Sequence[bytes], vectors: FloatArray, tokens: IntArray
     ) -> None:

@@ -20,12 +20,6 @@ class Columns:
     dataset: Dataset
     topics: Sequence[str]
 
-    @property
-    def tasks(self) -> dict[str, str]:
-        """Say for each column of texts which gate encodes it."""
-        names = [name for name in self.dataset.column_names if name != "label"]
-        return {name: "query" if name == "query" else "document" for name in names}
-
 
 def contrastive_columns(
     examples: Sequence[Example], *, negatives: int = 1, seed: int = 0

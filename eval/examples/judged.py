@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ...encoder.training.examples import Example
 from ...encoder.training.graded import GradedList
@@ -56,10 +56,3 @@ def graded_lists(qrels: Qrels, pool: Pool) -> list[GradedList]:
             texts = tuple(pool.texts[pool.places[product]] for product in known)
             lists.append(GradedList(qrels.text(query), texts, tuple(gain / top for gain in gains)))
     return lists
-
-
-def fold(queries: Sequence[str], folds: int, seed: int = 0) -> list[list[str]]:
-    """Part queries into folds of nearly equal size, at random."""
-    order = list(queries)
-    random.Random(seed).shuffle(order)  # noqa: S311 - a split, not a secret
-    return [order[place::folds] for place in range(folds)]

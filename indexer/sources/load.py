@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...errors import InputError
-from . import parquet, table
+from . import table
 from .delimited import read_csv, read_tsv
 from .json_document import read_json
 from .json_lines import read_json_lines
 from .parquet import read_parquet
 from .records import RawRecord, SetAside, SourceProgress
-from .stream import HEAD_BYTES, STDIN, ByteStream, existing_file, open_stream
+from .stream import STDIN, ByteStream, existing_file, open_stream
 from .table import read_table
 
 Records = Iterator[RawRecord | SetAside]
@@ -51,27 +51,6 @@ def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
     if suffix in FILE_READERS:
         return FILE_READERS[suffix](spec, progress)
     return _read_stream(spec, STREAM_READERS[suffix], progress)
-
-
-def count_hint(spec: str) -> int | None:
-    """Return about how many records a source has, cheaply; None where that cannot be told.
-
-    Parquet and tables are counted exactly; files of lines by the length of their first lines.
-    """
-    if spec == STDIN:
-        return None
-    if "://" in spec:
-        return table.count_rows(spec)
-    suffix = _suffix(spec)
-    size = existing_file(spec).stat().st_size
-    if suffix in FILE_READERS:
-        return parquet.count_rows(spec)
-    if suffix == ".json":
-        return None
-    progress = SourceProgress()
-    with open_stream(spec, progress) as stream:
-        sample = stream.body.read(HEAD_BYTES * 16)
-        return round(sample.count(b"\n") * max(1.0, size / max(progress.done, 1)))
 
 
 def _suffix(spec: str) -> str:

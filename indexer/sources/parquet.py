@@ -42,12 +42,6 @@ def read_parquet(spec: str, progress: SourceProgress) -> Iterator[RawRecord | Se
     progress.finish(size)
 
 
-def count_rows(spec: str) -> int:
-    """Return the number of rows, from the file's footer."""
-    with _seekable(spec) as raw:
-        return int(_open(spec, raw).metadata.num_rows)
-
-
 def _open(spec: str, raw: IO[bytes]) -> Any:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile

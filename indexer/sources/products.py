@@ -62,15 +62,6 @@ class SourceItem:
         return to_product(self.record, self.fields, price_unit=self.price_unit)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceProduct:
-    """Hold a product and where it was read."""
-
-    product: Product
-    source: str
-    line: int
-
-
 def read_items(
     specs: Sequence[str],
     *,
@@ -99,29 +90,6 @@ def read_items(
     )
 
 
-def read_products(
-    specs: Sequence[str],
-    *,
-    overrides: Mapping[str, str] | None = None,
-    price_unit: PriceUnit = "units",
-    on_recognised: Callable[[str, FieldMap], None] | None = None,
-    is_known: Callable[[str, bytes], bool] | None = None,
-    progress: SourceProgress | None = None,
-) -> Iterator[SourceProduct | SetAside]:
-    """Yield the products of all sources, and the records set aside.
-
-    Those for which `is_known(product_id, digest)` is true are left out, unconverted.
-    """
-    items = read_items(
-        specs,
-        overrides=overrides,
-        price_unit=price_unit,
-        on_recognised=on_recognised,
-        progress=progress,
-    )
-    return _converted(items, is_known)
-
-
 def record_digest(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "units") -> bytes:
     """Return 16 bytes that stand for the record as read and for how it is converted."""
     try:
@@ -130,23 +98,6 @@ def record_digest(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit 
         content = json.dumps(record.fields, default=repr, skipkeys=True).encode()
     key = hashlib.blake2b(f"{price_unit}\n{fields.fingerprint}".encode(), digest_size=32).digest()
     return hashlib.blake2b(content, digest_size=16, key=key).digest()
-
-
-def _converted(
-    items: Iterator[SourceItem | SetAside], is_known: Callable[[str, bytes], bool] | None
-) -> Iterator[SourceProduct | SetAside]:
-    for item in items:
-        if isinstance(item, SetAside):
-            yield item
-            continue
-        if is_known and is_known(item.product_id, item.digest):
-            continue
-        try:
-            product = item.to_product()
-        except SetAside as error:
-            yield error
-        else:
-            yield SourceProduct(product, item.source, item.line)
 
 
 def _items(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, MetaData, Table, create_engine, func, inspect, make_url, select
+from sqlalchemy import URL, Engine, MetaData, Table, create_engine, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ...errors import InputError, MissingExtra
@@ -34,12 +34,6 @@ def read_table(spec: str, progress: SourceProgress) -> Iterator[RawRecord | SetA
         except (SQLAlchemyError, ValueError) as error:
             reason = f"the rows from here on cannot be read ({_first_line(error)})"
             yield SetAside(reason, source=name, line=line + 1, ends=True)
-
-
-def count_rows(spec: str) -> int:
-    """Return the number of rows in the table."""
-    with _opened(spec) as (engine, table, _), engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def check_table(spec: str) -> None:

@@ -18,6 +18,7 @@ from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
 from dsv3.indexer.lexical.index import LexicalDocument
 from dsv3.indexer.snapshot import Snapshot
+from dsv3.indexer.sources.products import SourceItem
 
 Record = dict[str, Any]
 HASHING = {"encoder": "hashing:64"}
@@ -428,3 +429,19 @@ def test_a_run_that_fails_midway_leaves_the_last_generation_and_what_it_encoded(
     assert done.built is not None
     assert done.built.encoding.reused == stored
     assert len(titles(local.shop, "edition", mode="lexical", k=2)) == 2
+
+
+def test_records_read_before_are_not_converted(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.index([record(n) for n in range(300)])
+    converted: list[str] = []
+    original = SourceItem.to_product
+
+    def counted(item: SourceItem) -> Product:
+        converted.append(item.product_id)
+        return original(item)
+
+    monkeypatch.setattr(SourceItem, "to_product", counted)
+    local.index([record(n, price=1) if n == 17 else record(n) for n in range(300)])
+    assert converted == ["p17"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,34 @@ import orjson
 import pytest
 from dsv3.indexer.product import Product
 from dsv3.indexer.sources.fields import FieldMap
-from dsv3.indexer.sources.products import SourceProduct, read_products
+from dsv3.indexer.sources.products import SourceItem, read_items
 from dsv3.indexer.sources.records import RawRecord, SetAside
 
 Write = Callable[..., str]
 Convert = Callable[..., list[Product]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProduct:
+    """Hold a product and where it was read."""
+
+    product: Product
+    source: str
+    line: int
+
+
+def read_products(specs: Sequence[str], **settings: Any) -> Iterator[SourceProduct | SetAside]:
+    """Return the products of sources and the records set aside, as they stand."""
+    return map(_converted, read_items(specs, **settings))
+
+
+def _converted(item: SourceItem | SetAside) -> SourceProduct | SetAside:
+    if isinstance(item, SetAside):
+        return item
+    try:
+        return SourceProduct(item.to_product(), item.source, item.line)
+    except SetAside as error:
+        return error
 
 
 @pytest.fixture

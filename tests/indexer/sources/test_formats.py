@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from dsv3.errors import InputError
 from dsv3.indexer.sources import stream as stream_module
-from dsv3.indexer.sources.load import count_hint, read_records
+from dsv3.indexer.sources.load import read_records
 from dsv3.indexer.sources.records import RawRecord, SetAside, SourceProgress
 
 ROWS = [
@@ -192,7 +192,6 @@ def test_standard_input_is_recognised(monkeypatch: pytest.MonkeyPatch, name: str
     for content in (CONTENTS[name], gzip.compress(CONTENTS[name])):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         assert fields_of("-") == ROWS
-    assert count_hint("-") is None
 
 
 def test_reading_is_lazy(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,23 +247,3 @@ def test_endless_stream_is_read_in_constant_memory(
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
-
-
-@pytest.mark.parametrize("name", ["shop.jsonl", "shop.csv", "shop.tsv.gz", "shop.parquet"])
-def test_count_hint_is_near(write: Any, name: str) -> None:
-    rows = [{"id": str(n), "title": f"Product {n * 7919}"} for n in range(30_000)]
-    if name.endswith("parquet"):
-        data = io.BytesIO()
-        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), data)
-        content = data.getvalue()
-    elif "jsonl" in name:
-        content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    else:
-        mark = "\t" if "tsv" in name else ","
-        content = (
-            "id,title\n".replace(",", mark)
-            + "".join(f"{row['id']}{mark}{row['title']}\n" for row in rows)
-        ).encode()
-    hint = count_hint(write(name, content))
-    assert hint is not None
-    assert abs(hint - len(rows)) < len(rows) * 0.3

@@ -7,15 +7,11 @@ from typing import Any
 import pytest
 from dsv3.errors import InputError, RecordError
 from dsv3.indexer.sources.fields import FieldMap
-from dsv3.indexer.sources.products import (
-    SourceItem,
-    SourceProduct,
-    read_items,
-    read_products,
-    record_digest,
-)
+from dsv3.indexer.sources.products import SourceItem, read_items, record_digest
 from dsv3.indexer.sources.records import RawRecord, SetAside, SourceProgress
 from dsv3.indexer.sources.rejected import RejectedFile
+
+from .conftest import SourceProduct, read_products
 
 ROWS = [{"id": str(n), "title": f"Product {n}", "price": n} for n in range(300)]
 
@@ -87,23 +83,6 @@ def test_digests_change_with_settings(write: Any) -> None:
     for settings in ({"price_unit": "cents"}, {"overrides": {"title": "other"}}):
         after = digests(spec, **settings)
         assert all(before[key] != after[key] for key in before)
-
-
-def test_known_records_are_not_converted(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = write("a.jsonl", ROWS)
-    known = digests(spec)
-    del known["17"]
-    converted: list[str] = []
-    original = SourceItem.to_product
-
-    def counted(item: SourceItem) -> Any:
-        converted.append(item.product_id)
-        return original(item)
-
-    monkeypatch.setattr(SourceItem, "to_product", counted)
-    (only,) = read_products([spec], is_known=lambda key, digest: known.get(key) == digest)
-    assert isinstance(only, SourceProduct)
-    assert converted == ["17"]
 
 
 @pytest.mark.parametrize(

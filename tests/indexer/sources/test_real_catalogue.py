@@ -10,7 +10,8 @@ import orjson
 import pytest
 from dsv3.indexer.product import Product
 from dsv3.indexer.sources.fields import FieldMap
-from dsv3.indexer.sources.products import SourceProduct, read_products
+
+from .conftest import SourceProduct, read_products
 
 pytestmark = pytest.mark.real_data
 

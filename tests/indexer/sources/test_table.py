@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dsv3.errors import InputError, MissingExtra
-from dsv3.indexer.sources.load import count_hint, read_records
+from dsv3.indexer.sources.load import read_records
 from dsv3.indexer.sources.records import RawRecord
 
 
@@ -31,7 +31,6 @@ def test_table_gives_its_rows_in_order(database: str) -> None:
     assert found[17].fields == {"sku": "s0017", "name": "Product 17", "price": 4.25}
     assert found[17].line == 18
     assert found[17].source == f"{database}#products"
-    assert count_hint(f"{database}#products") == 2500
 
 
 def test_view_is_read_like_a_table(database: str) -> None:
@@ -52,7 +51,7 @@ def test_missing_table_lists_those_there_are(database: str) -> None:
 def test_name_of_a_table_is_never_sql(database: str) -> None:
     with pytest.raises(InputError, match="no table"):
         read_records(f"{database}#products; drop table products")
-    assert count_hint(f"{database}#products") == 2500
+    assert len(list(read_records(f"{database}#products"))) == 2500
 
 
 def test_missing_database_file_is_not_created(tmp_path: Path) -> None:
