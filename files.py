@@ -81,6 +81,14 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+def link_file(source: Path, target: Path) -> None:
+    """Make a hard link; a copy on another file system, or one without links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def checksum(path: Path) -> str:
     """Return the BLAKE2b digest of a file, 32 hex digits."""
     digest = blake2b(digest_size=16)

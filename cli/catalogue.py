@@ -35,12 +35,15 @@ def info(
 def delete(
     shop: Annotated[Path, typer.Argument(help="The shop's folder.")],
     product_ids: Annotated[list[str], typer.Argument(help="Ids of the products to delete.")],
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for others that change the shop.")
+    ] = 60.0,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Delete products from a shop."""
     from ..retriever.retriever import ECommRetriever
 
-    with ECommRetriever.open(shop) as retriever:
+    with ECommRetriever.open(shop, wait=wait) as retriever:
         deleted = retriever.delete(product_ids)
     missing = len(set(product_ids)) - deleted
     if json:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import Progress, Silent
@@ -41,6 +42,21 @@ def console(*, stderr: bool = False) -> Console:
     if made.is_terminal or "COLUMNS" in os.environ:
         return made
     return Console(stderr=stderr, highlight=False, width=120)
+
+
+def tell_of_lost_catalog(folder: Path) -> None:
+    """Say where a shop's catalogue is gone: its last generation is shown, and cannot change."""
+    import typer
+
+    from ..indexer.shop import Shop
+
+    shop = Shop(folder)
+    if shop.exists and shop.settings.catalog is None and not shop.sqlite.exists():
+        typer.echo(
+            f"dsv3: {shop.sqlite} is gone; what was indexed last is shown. "
+            f"How to restore it: dsv3 info {folder}",
+            err=True,
+        )
 
 
 class _Bars:

@@ -91,6 +91,17 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
     ] = False,
+    adopt_catalog: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-catalog",
+            help="Go on from the catalogue as it is, though the shop was indexed from another "
+            "one, from a later state of it, or from one that is gone.",
+        ),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for others that change the shop.")
+    ] = 60.0,
     prune: Annotated[
         bool,
         typer.Option(
@@ -150,6 +161,8 @@ def index(
             workers=workers,
             device=device.value,
             rebuild=rebuild,
+            adopt_catalog=adopt_catalog,
+            wait=wait,
             prune=prune and not gate,
             progress=progress,
             on_recognised=show_fields,

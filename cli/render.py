@@ -173,6 +173,10 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
     )
 
 
+def _count(found: int | None) -> str:
+    return "unknown" if found is None else f"{found:,}"
+
+
 def show_info(console: Console, found: Mapping[str, Any]) -> None:
     """Print what is known of a shop."""
     table = Table(box=None, show_header=False)
@@ -182,9 +186,9 @@ def show_info(console: Console, found: Mapping[str, Any]) -> None:
     encoder = generation.get("encoder", {})
     rows = {
         "Shop": found["shop"],
-        "Products": f"{found['products']:,}",
+        "Products": _count(found["products"]),
         "Catalogue": found["catalog"],
-        "Last change": f"number {found['last_change']:,}",
+        "Last change": _count(found["last_change"]),
         "Generation": f"{generation['number']}, made {generation['created']}"
         if generation
         else "none",

@@ -51,7 +51,9 @@ def search(
     from dataclasses import replace
 
     from ..retriever.retriever import ECommRetriever
+    from .console import tell_of_lost_catalog
 
+    tell_of_lost_catalog(shop)
     with ECommRetriever.open(shop) as retriever:
         ranking = retriever.settings.ranking
         if dense_weight is not None:

@@ -18,6 +18,8 @@ def serve(
 ) -> None:
     """Serve a shop over HTTP: /search, /health, /metrics."""
     from ..retriever.serving import serve as run
+    from .console import tell_of_lost_catalog
 
+    tell_of_lost_catalog(shop)
     typer.echo(f"http://{host}:{port}/search?q=…  (Ctrl-C to stop)", err=True)
     run(shop, host, port, workers=workers)

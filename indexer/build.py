@@ -35,6 +35,7 @@ from .generation import FORMAT, Manifest, describe_files, now
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, LexicalWriter
+from .product_store import ProductStore, ProductWriter
 from .settings import Settings
 from .shop import Shop
 from .template import Template
@@ -105,9 +106,9 @@ def build_generation(
     """
     digest = rebuild_digest(settings, encoder, catalog.identity)
     previous = None if rebuild else _Previous.open(shop, digest)
+    if previous is not None:
+        shop.check_catalog(catalog)
     sequence = catalog.sequence
-    if previous is not None and previous.manifest.sequence > sequence:
-        previous = None  # the catalogue was put back to what it was before
     if previous is not None and previous.manifest.sequence == sequence:
         return None
     build = _Build(shop, catalog, settings, encoder, progress, previous, sequence)
@@ -132,6 +133,8 @@ class _Previous:
         self.folder = folder
         self.manifest = manifest
         self.ledger = Ledger.read(folder)
+        products = folder / "products"
+        self.products = ProductStore(products) if products.is_dir() else None
 
     @classmethod
     def open(cls, shop: Shop, digest: str) -> _Previous | None:
@@ -186,7 +189,7 @@ class _Build:
     def _read(
         self, cache: EmbeddingCache, workers: int | None, folder: Path
     ) -> tuple[Ledger, RowArray, EncodeStats]:
-        """Read the changes: write keywords and columns, encode what the cache lacks.
+        """Read the changes: write keywords, columns and products, encode what the cache lacks.
 
         Returns the ledger of the changed products, and the deleted rows.
         """
@@ -195,11 +198,16 @@ class _Build:
         with (
             LexicalWriter(folder / "lexical", self.analysis, previous=last) as keywords,
             ColumnsWriter(folder / "columns") as columns,
+            ProductWriter(
+                folder / "products", self.previous.products if self.previous else None
+            ) as products,
         ):
-            stats = self._encode(cache, workers, self._texts(scan, keywords, columns))
+            texts = self._texts(scan, keywords, columns, products)
+            stats = self._encode(cache, workers, texts)
             changed, deleted = scan.ledger, scan.deleted
             self._lexical(keywords)
             self._columns(columns, np.concatenate([changed.rows, deleted]))
+            self._products(products, deleted)
         for begin in range(0, len(changed), _READ_AT_ONCE):
             part = slice(begin, begin + _READ_AT_ONCE)
             changed.entries["tokens"][part] = cache.token_counts(
@@ -207,7 +215,13 @@ class _Build:
             )
         return changed, deleted, stats
 
-    def _texts(self, scan: Scan, keywords: LexicalWriter, columns: ColumnsWriter) -> Iterator[str]:
+    def _texts(
+        self,
+        scan: Scan,
+        keywords: LexicalWriter,
+        columns: ColumnsWriter,
+        products: ProductWriter,
+    ) -> Iterator[str]:
         """Yield the text of every product that is there, its other parts written."""
         template = Template(self.settings.template)
         for change in self.catalog.changes(self.since):
@@ -220,6 +234,7 @@ class _Build:
             if scan.note(text, document):
                 keywords.add(document)
             columns.add(change.row, change.product)
+            products.add(change.row, change.product)
             yield text
 
     def _encode(
@@ -249,6 +264,15 @@ class _Build:
             columns.keep(Columns(self.previous.folder / "columns"), changed)
         columns.finish()
         self.progress.finish()
+
+    def _products(self, products: ProductWriter, deleted: RowArray) -> None:
+        if self.previous is not None and self.previous.products is None:
+            for change in self.catalog.changes():  # an old generation held none
+                if change.sequence > self.since:
+                    break
+                if change.product is not None:
+                    products.add(change.row, change.product)
+        products.finish(deleted)
 
     def _vectors(
         self, cache: EmbeddingCache, ledger: Ledger, changed: Ledger, deleted: RowArray
@@ -329,7 +353,10 @@ class _Build:
             language=self.settings.language,
             settings=digest,
             texts_cut=int(np.count_nonzero(ledger.entries["tokens"] > encoder.max_tokens)),
-            files=describe_files(folder),
+            files=describe_files(
+                folder, (self.previous.folder, self.previous.manifest) if self.previous else None
+            ),
+            catalog=self.catalog.identity,
         )
 
 

@@ -9,15 +9,17 @@ deleted, so that those who derive learn of it.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from ..errors import MissingExtra, ShopError
 from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _BATCH = 1000
+_BUSY = 60  # seconds a connection waits for another one's transaction
 _T = TypeVar("_T")
 
 _metadata = sa.MetaData()
@@ -106,22 +109,36 @@ class Upserted:
     rows: tuple[int, ...]
 
 
+Mode = Literal["create", "write", "read"]
+
+
+class NoCatalog(ShopError):  # noqa: N818 - reads as the condition it names
+    """Report that there is no catalogue where one was to be opened."""
+
+
 class Catalog:
     """Keep products in SQLite or PostgreSQL.
 
     Args:
         url: an SQLAlchemy URL, or a path that names an SQLite file.
+        mode: "create" makes what is missing; "write" opens what is there; "read" moreover
+            writes nothing, no file beside an SQLite one either, unless a writer is at work.
 
     Raises:
+        NoCatalog: there is none, and `mode` is not "create".
         ShopError: the database cannot be reached, or is of a newer format.
         MissingExtra: the database's driver is not installed.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path, *, mode: Mode = "create") -> None:
         self.url = sa.make_url(f"sqlite:///{url}" if isinstance(url, Path) else url)
         try:
-            self._engine = _engine(self.url)
-            self._prepare()
+            self._engine = _engine(self.url, mode)
+            try:
+                self._prepare(mode)
+            except BaseException:
+                self.close()
+                raise
         except ModuleNotFoundError as error:
             raise MissingExtra(str(error.name), "postgres", "A PostgreSQL catalogue") from None
         except sa.exc.DBAPIError as error:
@@ -130,12 +147,18 @@ class Catalog:
                 f"{_first_line(error)}"
             ) from None
 
-    def _prepare(self) -> None:
-        """Create the tables where they are missing; a reader of a ready one writes nothing."""
+    def _prepare(self, mode: Mode) -> None:
+        """Create the tables where they are missing and may be made."""
         with self._engine.connect() as connection:
             ready = sa.inspect(connection).has_table(_state.name)
             found = _read_state(connection, "format") if ready else None
+        if found is None and mode != "create":
+            where = self.url.render_as_string(hide_password=True)
+            raise NoCatalog(f"there is no catalogue at {where}")
         if found is None:
+            if self._engine.dialect.name == "sqlite":
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # a lasting one
             _metadata.create_all(self._engine)
             with self._engine.begin() as connection:
                 first = {"format": FORMAT, "sequence": 0, "identity": secrets.randbits(62)}
@@ -148,7 +171,7 @@ class Catalog:
 
     @property
     def _dialect(self) -> Any:
-        return postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return postgresql if self._engine.dialect.name == "postgresql" else sqlite_dialect
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -284,6 +307,15 @@ class Catalog:
         with self._engine.connect() as connection:
             return _read_state(connection, "identity") or 0
 
+    def renew_identity(self) -> None:
+        """Take another identity, so that nothing that was derived before fits any more."""
+        with self._writing() as connection:
+            insert = self._dialect.insert(_state).values(
+                name="identity", value=secrets.randbits(62)
+            )
+            renewed = {"value": insert.excluded.value}
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=renewed))
+
     def entries(self, product_ids: Sequence[str]) -> dict[str, Entry]:
         """Return digests and rows of those ids that are known, deleted ones too."""
         with self._engine.connect() as connection:
@@ -344,25 +376,53 @@ class Catalog:
         self.close()
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ShopError(
             f"a catalogue lives in sqlite or postgresql, not in {url.get_backend_name()}"
         )
-    engine = sa.create_engine(
-        url,
-        json_serializer=lambda value: orjson.dumps(value).decode(),
-        json_deserializer=orjson.loads,
-    )
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
+    options: dict[str, Any] = {
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url, **options)
+    if mode == "create":
+        engine = sa.create_engine(url, **options)
+        sa.event.listen(engine, "connect", _prepare_to_write)
+        return engine
+    path = Path(url.database or "")
+    if not path.is_file():
+        raise NoCatalog(f"there is no catalogue at {path}")
+    if mode == "write":
+        engine = sa.create_engine(url, **options, creator=lambda: _connect(path, "mode=rw"))
+        sa.event.listen(engine, "connect", _prepare_to_write)
+        return engine
+    # No connection is kept: each is opened in the way that suits the moment.
+    pool = sa.pool.NullPool
+    return sa.create_engine(url, **options, creator=lambda: _connect_to_read(path), poolclass=pool)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY, check_same_thread=False)
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a file for a moment. At rest it is whole and needs neither lock nor shared memory.
+
+    A log beside it means that a writer is at work, or was killed: then SQLite joins both, for
+    which it may have to make a file of shared memory.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    at_rest = not log.exists() or not log.stat().st_size
+    return _connect(path, "mode=ro&immutable=1" if at_rest else "mode=ro")
+
+
+def _prepare_to_write(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by us, with BEGIN IMMEDIATE
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000"):
+    for pragma in ("synchronous = FULL", f"busy_timeout = {_BUSY * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

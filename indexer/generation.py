@@ -1,12 +1,17 @@
 """A generation: one consistent set of files derived from the catalogue.
 
 It is written under a temporary name, made durable, and published by replacing CURRENT. A
-reader sees the old one or the new one, never a mixture.
+reader sees the old one or the new one, never a mixture, and holds the one it opened: a
+generation is removed when no reader has it any more.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import shutil
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,10 +22,11 @@ from typing import Any, Self
 import orjson
 
 from ..errors import ShopError
-from ..files import checksum, sync_tree, write_whole
+from ..files import checksum, sync_folder, sync_tree, write_whole
 
 FORMAT = 1
-_KEPT = 2  # the live generation, and the one a slow reader may still be opening
+MANIFEST = "manifest.json"
+_KEPT = 2  # the live generation, and the one to fall back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Manifest:
         settings: digest of the settings that a full rebuild depends on.
         texts_cut: products whose text is longer than the encoder reads.
         files: for each file its size in bytes and its checksum.
+        catalog: identity of the catalogue it was made from; None in generations made before
+            this was noted.
     """
 
     format: int
@@ -47,6 +55,7 @@ class Manifest:
     settings: str
     texts_cut: int
     files: Mapping[str, Mapping[str, Any]]
+    catalog: int | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -55,7 +64,7 @@ class Manifest:
         Raises:
             ShopError: it is missing, unreadable or of another format.
         """
-        path = folder / "manifest.json"
+        path = folder / MANIFEST
         mend = "build it again with: dsv3 index --rebuild"
         try:
             stored = orjson.loads(path.read_bytes())
@@ -72,18 +81,31 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into its generation's folder."""
-        write_whole(
-            folder / "manifest.json", orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
-        )
+        write_whole(folder / MANIFEST, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
 
 
-def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return size and checksum of each file below a folder, by relative name."""
-    return {
-        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "blake2b": checksum(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
-    }
+def describe_files(
+    folder: Path, previous: tuple[Path, Manifest] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return size and checksum of each file below a folder, by relative name.
+
+    A file that is a hard link to the one of the same name in `previous`, a generation's folder
+    and manifest, is what that manifest says; it is not read again.
+    """
+    described = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name == MANIFEST:
+            continue
+        name = str(path.relative_to(folder))
+        stated = _stated(path, name, *previous) if previous else None
+        described[name] = dict(stated or {"bytes": path.stat().st_size, "blake2b": checksum(path)})
+    return described
+
+
+def _stated(path: Path, name: str, folder: Path, manifest: Manifest) -> Mapping[str, Any] | None:
+    stated = manifest.files.get(name)
+    same = stated is not None and (folder / name).is_file() and path.samefile(folder / name)
+    return stated if same else None
 
 
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
@@ -100,6 +122,74 @@ def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
 def now() -> str:
     """Return the time as a manifest states it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Held:
+    """A generation that stays where it is until this is closed or forgotten.
+
+    A shared lock on its manifest says so to whoever removes old generations. It takes no
+    permission to write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take hold of a generation's folder.
+
+        Raises:
+            FileNotFoundError: it is gone, or about to be.
+        """
+        self.folder = folder
+        descriptor = os.open(folder / MANIFEST, os.O_RDONLY)
+        self.close = weakref.finalize(self, os.close, descriptor)
+        status = os.fstat(descriptor)
+        self.identity = (status.st_dev, status.st_ino)
+        try:
+            _lock(descriptor, fcntl.LOCK_SH)
+        except BlockingIOError:
+            self.close()
+            raise FileNotFoundError(folder) from None
+        if not os.fstat(descriptor).st_nlink:
+            self.close()
+            raise FileNotFoundError(folder)
+
+    @property
+    def in_place(self) -> bool:
+        """Tell whether this generation, and no other, is found at its folder."""
+        try:
+            status = (self.folder / MANIFEST).stat()
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
+
+
+def _lock(descriptor: int, kind: int) -> None:
+    """Lock without waiting; a file system that has no locks is used without."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
+            raise
+
+
+def remove_generation(folder: Path) -> bool:
+    """Remove a generation unless a reader holds it; returns whether it went."""
+    try:
+        descriptor = os.open(folder / MANIFEST, os.O_RDWR)
+    except FileNotFoundError:  # its removal was begun before
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    except PermissionError:
+        return False
+    try:
+        _lock(descriptor, fcntl.LOCK_EX)
+        (folder / MANIFEST).unlink()  # from here on no reader takes hold of it
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 class Generations:
@@ -123,6 +213,22 @@ class Generations:
             )
         return folder
 
+    def hold_current(self) -> Held | None:
+        """Return the live generation, held; None before the first.
+
+        Raises:
+            ShopError: `CURRENT` names one that is not there.
+        """
+        while True:
+            folder = self.current()
+            if folder is None:
+                return None
+            try:
+                return Held(folder)
+            except FileNotFoundError:
+                if folder == self.current():  # no other was published meanwhile
+                    Manifest.read(folder)
+
     def next_number(self) -> int:
         """Return a number no generation has had."""
         return 1 + max((int(path.name) for path in self._published()), default=0)
@@ -143,6 +249,7 @@ class Generations:
         sync_tree(temporary)
         final = self.folder / f"{number:06d}"
         temporary.rename(final)
+        sync_folder(self.folder)  # or CURRENT could outlive a power cut that its folder does not
         write_whole(self.pointer, f"{final.name}\n".encode())
         self._remove_old()
 
@@ -155,4 +262,4 @@ class Generations:
         current = self.current()
         for folder in self._published()[:-_KEPT]:
             if folder != current:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_generation(folder)

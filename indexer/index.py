@@ -46,6 +46,8 @@ def index_shop(
     device: str = "cpu",
     rebuild: bool = False,
     prune: bool = False,
+    adopt_catalog: bool = False,
+    wait: float | None = None,
     progress: Progress | None = None,
     on_recognised: Callable[[str, FieldMap], None] | None = None,
 ) -> Indexed:
@@ -54,12 +56,15 @@ def index_shop(
     Args:
         folder: the shop's folder; created where it is missing.
         reading: sources and how to read them; None derives a generation from the catalogue.
-        changes: settings to change, by the names of `Settings`; they are remembered.
+        changes: settings to change, by the names of `Settings`; remembered when all is done.
         catalog_url: where the catalogue is; remembered without its password.
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded: "cpu", "cuda", or "auto" for a GPU where there is one.
         rebuild: derive everything anew though nothing changed.
         prune: drop the cached vectors of other encoders and of texts that no product has any more.
+        adopt_catalog: take the catalogue as it is, made anew where it is gone, though the live
+            generation was made from another one or from a later state of it.
+        wait: seconds to wait for other writers; None is `lock.WAIT`.
         progress: told of stages.
         on_recognised: called with each source and what its fields were recognised as.
 
@@ -71,18 +76,27 @@ def index_shop(
     shop = Shop(folder)
     if reading is None and not shop.exists:
         raise InputError(f"there is no shop at {shop.folder} yet; name a source to make one from")
-    with shop.writing():
+    made = shop.make_folder()
+    with shop.writing(wait):
+        first = not shop.generations.pointer.exists()
         settings = shop.settings.with_changes({**(changes or {}), "catalog": catalog_url})
-        encoder = load_encoder(settings.encoder, device=device)
-        settings.check(encoder.dim)
-        with shop.open_catalog(catalog_url) as catalog:
-            shop.remember(settings)
-            ingested = None
-            if reading is not None:
-                ingested = ingest(shop, catalog, reading, progress, on_recognised)
-            built = build_generation(
-                shop, catalog, settings, encoder, progress, workers=workers, rebuild=rebuild
-            )
-            products = len(catalog)
+        try:
+            encoder = load_encoder(settings.encoder, device=device)
+            settings.check(encoder.dim)
+            with shop.open_catalog(catalog_url, mode="create", adopt=adopt_catalog) as catalog:
+                ingested = None
+                if reading is not None:
+                    ingested = ingest(shop, catalog, reading, progress, on_recognised)
+                if first:
+                    shop.remember(settings)  # from here on the run can be finished without sources
+                built = build_generation(
+                    shop, catalog, settings, encoder, progress, workers=workers, rebuild=rebuild
+                )
+                products = len(catalog)
+        except BaseException:
+            if first:
+                shop.remove_unless_filled(and_folder=made)
+            raise
+        shop.remember(settings)
         pruned = prune_cache(shop, encoder) if prune else 0
     return Indexed(ingested, built, products, pruned, time.monotonic() - begin)

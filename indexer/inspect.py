@@ -14,6 +14,8 @@ from .shop import Shop
 def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
     """Return what there is to know of a shop; `problems` is empty where all is well.
 
+    `products` and `last_change` are None where the catalogue cannot be read. Nothing is written.
+
     Args:
         folder: the shop's folder.
         check: read every file of the live generation and compare its checksum.
@@ -24,16 +26,24 @@ def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
     shop = Shop.existing(folder)
     settings = shop.settings
     problems: list[str] = []
-    with shop.open_catalog() as catalog:
-        products, sequence = len(catalog), catalog.sequence
-        where = catalog.url.render_as_string(hide_password=True)
+    products = sequence = None
+    where = str(settings.catalog or shop.sqlite)
+    try:
+        with shop.open_catalog(mode="read", check=False) as catalog:
+            products, sequence = len(catalog), catalog.sequence
+            shop.check_catalog(catalog)
+    except ShopError as error:
+        problems.append(str(error))
     generation = None
     try:
         current = shop.generations.current()
-        if current is None:
-            problems.append(f"no generation yet; finish with: dsv3 index --into {shop.folder}")
-        else:
+        if current is not None:
             generation = _generation(current, sequence, problems, check=check)
+        else:
+            problems.append(
+                "no generation yet: the first run was not finished; "
+                f"run it again with: dsv3 index SOURCE --into {shop.folder}"
+            )
     except ShopError as error:
         problems.append(str(error))
     return {
@@ -54,9 +64,11 @@ def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
     }
 
 
-def _generation(folder: Path, sequence: int, problems: list[str], *, check: bool) -> dict[str, Any]:
+def _generation(
+    folder: Path, sequence: int | None, problems: list[str], *, check: bool
+) -> dict[str, Any]:
     manifest = Manifest.read(folder)
-    if manifest.sequence < sequence:
+    if sequence is not None and manifest.sequence < sequence:
         problems.append(
             f"the generation is {sequence - manifest.sequence} changes behind the catalogue; "
             f"catch up with: dsv3 index --into {folder.parent.parent}"

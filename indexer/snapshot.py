@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from .generation import Manifest
+from ..errors import ShopError
+from .generation import Held, Manifest
 from .ledger import Ledger
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalIndex
+from .pages import CatalogProducts
+from .product_store import ProductStore
+from .shop import Shop
 
 if TYPE_CHECKING:
     from .columns.read import Columns
     from .vectors.base import VectorIndex
 
+_Part = TypeVar("_Part")
+
 
 class Snapshot:
-    """Give the parts of one generation; they never change while it is held."""
+    """Give the parts of one generation; they never change, and stay while this is held."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.manifest = Manifest.read(folder)
+    def __init__(self, held: Held | Path, catalog_url: str | None = None) -> None:
+        self.held = held if isinstance(held, Held) else Held(held)
+        self.folder = self.held.folder
+        self.manifest = Manifest.read(self.folder)
+        self._catalog_url = catalog_url
+
+    @cached_property
+    def products(self) -> ProductStore | CatalogProducts:
+        """Return the products as they were when the generation was made."""
+        folder = self.folder / "products"
+        if folder.is_dir():
+            return self._whole(ProductStore(folder))
+        shop = Shop(self.folder.parents[1])
+        return CatalogProducts(partial(shop.open_catalog, self._catalog_url, mode="read"))
 
     @cached_property
     def vectors(self) -> VectorIndex:
         """Return the index of nearest neighbours."""
         from .vectors.load import load_index
 
-        return load_index(self.folder / "vectors")
+        return self._whole(load_index(self.folder / "vectors"))
 
     @cached_property
     def lexical(self) -> LexicalIndex:
         """Return the keyword index."""
-        return LexicalIndex(self.folder / "lexical", Analysis(self.manifest.language))
+        analysis = Analysis(self.manifest.language)
+        return self._whole(LexicalIndex(self.folder / "lexical", analysis))
 
     @cached_property
     def columns(self) -> Columns:
         """Return the columns that filters, facets and sorting read."""
         from .columns.read import Columns
 
-        return Columns(self.folder / "columns")
+        return self._whole(Columns(self.folder / "columns"))
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return what each product's entry was made from."""
-        return Ledger.read(self.folder)
+        return self._whole(Ledger.read(self.folder))
+
+    def _whole(self, part: _Part) -> _Part:
+        """Return a part that was opened, unless its folder was swapped before that.
+
+        Raises:
+            ShopError: another shop stands where this one stood.
+        """
+        if not self.held.in_place:
+            raise ShopError(f"{self.folder} was replaced while it was being opened; try again")
+        return part

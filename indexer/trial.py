@@ -42,6 +42,7 @@ def trial_shop(
     """
     shop = Shop.existing(folder)
     settings = shop.settings
+    shop.open_catalog(catalog_url).close()  # that it is there, and fits
     url = catalog_url or settings.catalog or f"sqlite:///{shop.sqlite.resolve()}"
     beside = shop.folder.resolve().parent
     with tempfile.TemporaryDirectory(prefix=f".{shop.folder.name}.", dir=beside) as scratch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 from ..closing import Closing
 from ..encoder.truncation import truncate
 from ..errors import ShopError
-from ..indexer.pages import CatalogPages, Pages, SqlitePages
 from ..indexer.product import Product
 from ..indexer.settings import Ranking
 from ..indexer.shop import Shop
@@ -40,33 +40,37 @@ class ECommRetriever(Closing):
     ...     results = shop.retrieve("wireless mouse", k=10, where="price < 30", facets=["brand"])
     """
 
-    def __init__(self, shop: Shop, catalog_url: str | None = None) -> None:
+    def __init__(
+        self, shop: Shop, catalog_url: str | None = None, *, wait: float | None = None
+    ) -> None:
         self._shop = shop
         self._catalog_url = catalog_url
         self._catalog: Catalog | None = None
+        self._catalog_place: object = None
+        self._wait = wait
         self.settings = shop.settings
         self._lock = threading.Lock()
-        self._pages: Pages = CatalogPages(lambda: self.catalog)
-        if catalog_url is None and self.settings.catalog is None:
-            self._pages = SqlitePages(shop.sqlite)
         self._snapshot: Snapshot | None = None
-        self._published: tuple[int, int] | None = None
+        self._published: tuple[int, int, int] | None = None
         self._encoder: Encoder | None = None
         self._encoder_name = ""
         self._encode = lru_cache(maxsize=_QUERIES_CACHED)(self._encode_query)
 
     @classmethod
-    def open(cls, path: str | Path, *, catalog_url: str | None = None) -> Self:
+    def open(
+        cls, path: str | Path, *, catalog_url: str | None = None, wait: float | None = None
+    ) -> Self:
         """Open a shop that was indexed before.
 
         Args:
             path: the shop's folder.
             catalog_url: where the catalogue is, if not where the shop remembers it.
+            wait: seconds that a change waits for other writers; a minute if not given.
 
         Raises:
             ShopError: there is no shop, or it has no generation yet.
         """
-        retriever = cls(Shop.existing(path), catalog_url)
+        retriever = cls(Shop.existing(path), catalog_url, wait=wait)
         retriever.snapshot()
         return retriever
 
@@ -124,7 +128,7 @@ class ECommRetriever(Closing):
         counted = {}
         if asked.facets and ranked.matching is not None:
             counted = count_facets(asked.facets, snapshot.columns, ranked.matching)
-        hits = self._hits(ranked, offset)
+        hits = self._hits(snapshot, ranked, offset)
         took = {**ranked.took, "total": (time.perf_counter() - begin) * 1000}
         plan = ranked.plan if explain or not ranked.total else {}
         return Results(hits, ranked.total, counted, took, plan)
@@ -142,15 +146,24 @@ class ECommRetriever(Closing):
         return [self.retrieve(query, k, where, mode=mode, ranking=ranking) for query in queries]
 
     def products(self) -> Iterator[Product]:
-        """Stream all products of the catalogue."""
-        return self.catalog.products()
+        """Stream all products of the live generation."""
+        return (product for _, product in self.snapshot().products.items())
 
     @property
     def catalog(self) -> Catalog:
-        """Return the shop's catalogue, opening it at the first call."""
+        """Return the shop's catalogue, opening it at the first call, and where it was replaced.
+
+        Raises:
+            ShopError: it is gone, or is not the one that the live generation was made from.
+        """
         with self._lock:
+            place = self._shop.catalog_place(self._catalog_url)
+            if self._catalog is not None and place != self._catalog_place:
+                self._catalog.close()
+                self._catalog = None
             if self._catalog is None:
                 self._catalog = self._shop.open_catalog(self._catalog_url)
+                self._catalog_place = place
             return self._catalog
 
     @property
@@ -179,24 +192,24 @@ class ECommRetriever(Closing):
         published = self._pointer()
         with self._lock:
             if self._snapshot is None or published != self._published:
-                folder = self._shop.generations.current()
-                if folder is None:
+                held = self._shop.generations.hold_current()
+                if held is None:
                     raise ShopError(
                         f"{self._shop.folder} has no generation yet; "
                         f"finish with: dsv3 index --into {self._shop.folder}"
                     )
-                if self._snapshot is None or folder != self._snapshot.folder:
-                    self._snapshot = Snapshot(folder)
+                if self._snapshot is None or held.identity != self._snapshot.held.identity:
+                    self._snapshot = Snapshot(held, self._catalog_url)
                 self._published = published
                 self.settings = self._shop.settings
             return self._snapshot
 
-    def _pointer(self) -> tuple[int, int] | None:
+    def _pointer(self) -> tuple[int, int, int] | None:
         try:
             status = self._shop.generations.pointer.stat()
         except FileNotFoundError:
             return None
-        return status.st_ino, status.st_mtime_ns
+        return status.st_dev, status.st_ino, status.st_mtime_ns
 
     def _encode_query(self, text: str, space: tuple[str, str, int]) -> FloatArray:
         """Return a query's vector in the space of a generation: its encoder and dimensions.
@@ -213,9 +226,10 @@ class ECommRetriever(Closing):
             )
         return truncate(encoder.encode_queries([text]), dim, encoder.similarity)
 
-    def _hits(self, ranked: Ranked, offset: int) -> tuple[Hit, ...]:
+    def _hits(self, snapshot: Snapshot, ranked: Ranked, offset: int) -> tuple[Hit, ...]:
         rows = ranked.rows.tolist()
-        found = zip(rows, ranked.scores.tolist(), self._pages.get_rows(rows), strict=True)
+        products = snapshot.products.get_rows(rows)
+        found = zip(rows, ranked.scores.tolist(), products, strict=True)
         return tuple(
             Hit(
                 product_id=product.product_id,
@@ -225,7 +239,7 @@ class ECommRetriever(Closing):
                 explanation=ranked.explanations.get(row),
             )
             for place, (row, score, product) in enumerate(found, 1)
-            if product is not None  # deleted since the generation was made
+            if product is not None  # deleted since, where an old generation has no products
         )
 
     # -- changing --------------------------------------------------------------------------
@@ -236,34 +250,37 @@ class ECommRetriever(Closing):
         Returns how many were new or different. Only texts that changed are encoded.
 
         Raises:
-            ShopError: another process is changing the shop.
+            ShopError: others were changing the shop for too long, or the catalogue does not fit.
         """
-        with self._shop.writing():
-            done = self.catalog.upsert(products)
-            self._publish()
+        with self._changing() as catalog:
+            done = catalog.upsert(products)
         return done.added + done.changed
 
     def delete(self, product_ids: Iterable[str]) -> int:
         """Delete products and publish a generation without them; returns how many went.
 
         Raises:
-            ShopError: another process is changing the shop.
+            ShopError: others were changing the shop for too long, or the catalogue does not fit.
         """
-        with self._shop.writing():
-            deleted = self.catalog.delete(product_ids)
-            self._publish()
-        return deleted
+        with self._changing() as catalog:
+            return catalog.delete(product_ids)
 
-    def _publish(self) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[Catalog]:
+        """Give the catalogue to change while no other writes; publish what was changed."""
         from ..indexer.build import build_generation
         from ..progress import Silent
 
-        encoder = self._encoder_named(self.settings.encoder)
-        build_generation(self._shop, self.catalog, self.settings, encoder, Silent())
+        with self._shop.writing(self._wait):
+            catalog = self.catalog
+            self._shop.check_catalog(catalog)
+            yield catalog
+            settings = self._shop.settings
+            encoder = self._encoder_named(settings.encoder)
+            build_generation(self._shop, catalog, settings, encoder, Silent())
 
     def close(self) -> None:
         """Give back the catalogue's connections and let go of the generation."""
-        self._pages.close()
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()

@@ -8,8 +8,10 @@ tantivy's k1 = 1.2 and b = 0.75 (Robertson & Zaragoza 2009).
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 TEXT_FIELDS = tuple(KEYWORD_WEIGHTS)
 _ANALYZER = "product_text"
+_LOCK = ".tantivy-writer.lock"
 _HEAP_BYTES = 128_000_000
 _WORD = re.compile(r"[^\W_]+")
 _RESPELLED_KEPT = 1024
@@ -88,9 +91,7 @@ class LexicalIndex:
     """Search a folder that `write_lexical` wrote. Safe to use from several threads."""
 
     def __init__(self, folder: Path, analysis: Analysis) -> None:
-        import tantivy
-
-        index = tantivy.Index.open(str(folder))
+        index = _open_index(folder)
         index.register_tokenizer(_ANALYZER, analysis.analyzer)
         self._searcher = index.searcher()
         self._analysis = analysis
@@ -220,6 +221,25 @@ class LexicalIndex:
         )
 
 
+def _open_index(folder: Path) -> tantivy.Index:
+    """Open an index; in a folder that may not be written, through links from one that may.
+
+    tantivy locks a file to read. The segments stay mapped when the links are gone.
+    """
+    import tantivy
+
+    try:
+        return tantivy.Index.open(str(folder))
+    except ValueError:
+        if os.access(folder, os.W_OK):
+            raise
+        with tempfile.TemporaryDirectory(prefix="dsv3-") as links:
+            for file in folder.iterdir():
+                if not file.name.startswith("."):  # locks, and the list that a writer needs
+                    (Path(links) / file.name).symlink_to(file.absolute())
+            return tantivy.Index.open(links)
+
+
 def _matches(rows: Sequence[object], scores: Sequence[float]) -> Matches:
     row_array, score_array = np.array(rows, np.int64), np.array(scores, np.float32)
     order = np.lexsort((row_array, -score_array))  # equal scores stand in row order
@@ -244,6 +264,7 @@ class LexicalWriter(Closing):
             _link_segments(previous, folder)
             index = tantivy.Index.open(str(folder))
         index.register_tokenizer(_ANALYZER, analysis.analyzer)
+        self._folder = folder
         self._schema = index.schema
         self._analysis = analysis
         self._updates = previous is not None
@@ -268,6 +289,8 @@ class LexicalWriter(Closing):
         writer.garbage_collect_files()
         self._writer = None
         writer.wait_merging_threads()
+        for name in ("meta.json", ".managed.json"):  # tantivy lets none but its own user read them
+            shutil.copymode(self._folder / _LOCK, self._folder / name)
 
     def close(self) -> None:
         """Give up what was not finished."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...encoder.base import Similarity
+from ...files import link_file
 from .backend import Faiss, faiss
 from .positions import Positions
 from .stored import StoredVectors, save_vectors
@@ -73,15 +72,8 @@ def _write(path: Path, origin: Path | None, write: Callable[[Path], object]) -> 
     elif origin.resolve() == path.parent.resolve():
         return
     else:
-        _link(origin / path.name, temporary)
+        link_file(origin / path.name, temporary)
     temporary.replace(path)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
 
 
 def _save_array(path: Path, array: np.ndarray[Any, Any]) -> None:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dsv3.errors import InputError, ShopError
-from dsv3.indexer.generation import Generations, Manifest, damaged_files, describe_files, now
+from dsv3.indexer.generation import (
+    Generations,
+    Held,
+    Manifest,
+    damaged_files,
+    describe_files,
+    now,
+    remove_generation,
+)
 from dsv3.indexer.ledger import ENTRY, Ledger
 from dsv3.indexer.settings import Ranking, Settings
 from dsv3.indexer.shop import Shop
@@ -15,6 +25,7 @@ def publish(generations: Generations, content: str) -> Path:
     number = generations.next_number()
     with generations.writing(number) as folder:
         (folder / "data").write_text(content)
+        (folder / "manifest.json").write_text("{}")
     current = generations.current()
     assert current is not None
     return current
@@ -118,11 +129,63 @@ def test_a_ranking_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> N
         Ranking(**wrong)  # type: ignore[arg-type]
 
 
-def test_one_process_at_a_time_changes_a_shop(tmp_path: Path) -> None:
-    shop = Shop(tmp_path / "shop.dsv3")
-    with (
-        shop.writing(),
-        pytest.raises(ShopError, match="being changed by another process"),
-        Shop(tmp_path / "shop.dsv3").writing(),
-    ):
-        pass
+def names(generations: Generations) -> list[str]:
+    return sorted(path.name for path in generations.folder.iterdir())
+
+
+def test_a_generation_that_is_read_stays_until_it_is_let_go(tmp_path: Path) -> None:
+    generations = Generations(tmp_path)
+    publish(generations, "one")
+    held = generations.hold_current()
+    assert held is not None
+    for content in ("two", "three", "four"):
+        publish(generations, content)
+    assert names(generations) == ["000001", "000003", "000004"]
+    assert held.in_place
+    held.close()
+    publish(generations, "five")
+    assert names(generations) == ["000004", "000005"]
+
+
+def test_a_reader_never_takes_hold_of_what_is_being_removed(tmp_path: Path) -> None:
+    generations = Generations(tmp_path)
+    folder = publish(generations, "one")
+    with (folder / "manifest.json").open("r+b") as remover:
+        fcntl.flock(remover, fcntl.LOCK_EX)
+        with pytest.raises(FileNotFoundError):
+            Held(folder)
+        fcntl.flock(remover, fcntl.LOCK_UN)
+        held = Held(folder)
+        assert not remove_generation(folder)
+        held.close()
+    assert remove_generation(folder)
+    assert not folder.exists()
+
+
+def test_the_removal_that_was_interrupted_is_finished(tmp_path: Path) -> None:
+    generations = Generations(tmp_path)
+    folder = publish(generations, "one")
+    (folder / "manifest.json").unlink()
+    for content in ("two", "three"):
+        publish(generations, content)
+    assert not folder.exists()
+
+
+def test_a_generation_is_durable_before_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut leaves is what was synced: a name counts once its folder was."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_dir():
+            inside = sorted(each.name for each in path.iterdir())
+            synced.append(f"{path.name}: {' '.join(inside)}")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    publish(Generations(tmp_path), "one")
+    named = next(n for n, state in enumerate(synced) if "CURRENT" in state.split())
+    assert "generations: 000001" in synced[:named]

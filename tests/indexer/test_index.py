@@ -305,31 +305,6 @@ def test_sync_deletes_nothing_where_the_source_breaks_off(local: Source, cut: st
     assert (done.ingested.deleted, done.products) == (0, 30)
 
 
-def test_another_catalogue_makes_a_generation_of_its_own(source: Source, tmp_path: Path) -> None:
-    source.index([record(n) for n in range(20)])
-    other = f"sqlite:///{tmp_path / 'other.sqlite'}"
-    with Catalog(other) as catalog:
-        catalog.upsert([Product(f"o{n}", f"Other {n}") for n in range(40)])
-    done = index_shop(source.shop, catalog_url=other)
-    assert done.built is not None
-    assert done.built.full
-    assert titles(source.shop, "", k=99) == [f"Other {n}" for n in range(40)]
-
-
-def test_a_catalogue_that_was_put_back_is_indexed_from_nothing(local: Source) -> None:
-    local.index([record(n) for n in range(5)])
-    with ECommRetriever.open(local.shop) as shop:
-        shop.catalog.close()
-    saved = (local.shop / "catalog.sqlite").read_bytes()
-    local.index([record(n) for n in range(9)])
-    for file in local.shop.glob("catalog.sqlite*"):
-        file.unlink()
-    (local.shop / "catalog.sqlite").write_bytes(saved)
-    done = index_shop(local.shop)
-    assert done.built is not None
-    assert (done.built.full, len(titles(local.shop, "", k=99))) == (True, 5)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [{"template": "none"}, {"language": "klingon"}, {"index": "IVF,x"}, {"dim": 0}],

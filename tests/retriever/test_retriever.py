@@ -273,7 +273,7 @@ def test_what_follows_an_exact_code_is_like_its_product(shop: ECommRetriever) ->
 
 def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:
     rows = [*range(1, 530), 10**6]
-    assert shop._pages.get_rows(rows) == shop.catalog.get_rows(rows)
+    assert shop.snapshot().products.get_rows(rows) == shop.catalog.get_rows(rows)
 
 
 def test_a_lexical_search_loads_neither_torch_nor_sqlalchemy(sample_shop: Path) -> None:
