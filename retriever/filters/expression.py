@@ -7,7 +7,6 @@ if any of them does. Letter case does not count.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -21,6 +20,7 @@ from ...indexer.columns.base import (
 )
 from ...indexer.columns.read import Columns
 from ...indexer.known_fields import Kind
+from .like import like_matcher
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 Value = str | float | bool
@@ -139,15 +139,12 @@ class Like:
 
     def evaluate(self, columns: Columns) -> Truth:
         """Return the truth of every row."""
-        parts = (
-            ".*" if c == "%" else "." if c == "_" else re.escape(c) for c in self.pattern.casefold()
-        )
-        matches = re.compile("".join(parts), re.DOTALL).fullmatch
+        fits = like_matcher(self.pattern.casefold())
 
         def passes(column: Column) -> BoolArray:
             if not isinstance(column, TextColumn):
                 return np.zeros(len(column.rows), np.bool_)
-            return _by_text(column, lambda text: matches(text) is not None)
+            return _by_text(column, fits)
 
         return _any_value(columns, self.field, "text", passes)
 
@@ -204,7 +201,7 @@ def _any_value(
     return Truth(true, has & ~true)
 
 
-def _by_text(column: TextColumn, passes: Callable[[str], bool]) -> BoolArray:
+def _by_text(column: TextColumn, passes: Callable[[str], object]) -> BoolArray:
     """Decide each distinct text once, then look the decision up by code."""
     decided = np.fromiter(map(passes, column.folded), np.bool_, len(column.texts))
     found: BoolArray = decided[column.codes]

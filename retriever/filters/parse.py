@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +50,9 @@ _TURNED: Mapping[Operator, Operator] = {
 _WORDS: Mapping[Kind, str] = {"text": "text", "number": "numbers", "boolean": "true or false"}
 
 
+_reading = ContextVar("reading", default=False)
+
+
 def parse_filter(text: str, fields: Mapping[str, Field]) -> Expression:
     """Read a condition such as `price < 30 and brand in ('HP', 'Dell') and in_stock`.
 
@@ -60,23 +66,39 @@ def parse_filter(text: str, fields: Mapping[str, Field]) -> Expression:
     """
     import sqlglot
     from sqlglot import exp
-    from sqlglot.errors import ParseError, TokenError
+    from sqlglot.errors import ParseError, SqlglotError
 
     if not text.strip():
         raise FilterError("filter: it is empty; leave it out to let every product pass")
     if len(text) > _LONGEST:
         raise FilterError(f"filter: {len(text)} characters are too many; {_LONGEST} are read")
     try:
-        tree = sqlglot.parse_one(text, into=exp.Condition)
-        return _Reader(text, fields).read(tree)
+        with _quiet_sqlglot():
+            tree = sqlglot.parse_one(text, into=exp.Condition)
+            return _Reader(text, fields).read(tree)
     except ParseError as error:
         raise FilterError(_parse_message(text, error)) from None
-    except TokenError:
+    except SqlglotError:
         raise FilterError(
             f"filter: a quote or comment is not closed in: {_shortened(text)}"
         ) from None
     except RecursionError:
         raise FilterError("filter: it is nested too deeply") from None
+
+
+@contextmanager
+def _quiet_sqlglot() -> Iterator[None]:
+    """Keep what is read here out of sqlglot's log; what a program itself reads by it is logged."""
+    logging.getLogger("sqlglot").addFilter(_read_elsewhere)  # adding it again changes nothing
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def _read_elsewhere(_record: logging.LogRecord) -> bool:
+    return not _reading.get()
 
 
 def _parse_message(text: str, error: Any) -> str:
@@ -198,7 +220,7 @@ class _Reader:
         if isinstance(node, exp.Boolean):
             return bool(node.this)
         if isinstance(node, exp.Literal):
-            return str(node.this) if node.is_string else float(node.this)
+            return str(node.this) if node.is_string else self._number(node)
         if isinstance(node, exp.Column):
             raise FilterError(
                 f"filter: {node.name!r}{self._at(node)} is a field; compare a field with a value "
@@ -207,6 +229,12 @@ class _Reader:
         if isinstance(node, exp.Null):
             raise FilterError("filter: compare with null by 'is null' or 'is not null'")
         raise self._refused(node)
+
+    def _number(self, node: exp.Literal) -> float:
+        try:
+            return float(node.this)
+        except ValueError:  # "1e"
+            raise self._refused(node, "this is not a number") from None
 
     def _same_kind(self, node: exp.Expr, values: list[Value]) -> Kind:
         kinds = {kind_of(value) for value in values}

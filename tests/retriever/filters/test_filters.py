@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from dsv3 import Product
 from dsv3.errors import FilterError
 from dsv3.indexer.columns.read import Columns
 from dsv3.indexer.columns.write import ColumnsWriter
+from dsv3.retriever.filters.like import like_matcher
 from dsv3.retriever.filters.rows import fields_without_values, passing_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,6 +136,8 @@ def test_a_filter_passes(columns: Columns, condition: str, passes: set[int]) -> 
         ("price in (select price from products)", r"a list of values is wanted"),
         ("price in (1, 'a')", r"different kinds"),
         ("price = null", r"is null"),
+        ("price = 1e", r"'1e' at position 9: this is not a number"),
+        ("price between -1e and 2", r"'1e' at position 16: this is not a number"),
         ("price + 1 < 3", r"only fields compared with values"),
         ("1 = 1", r"only fields compared with values"),
         ("brand = title", r"is a field"),
@@ -152,6 +156,17 @@ def test_a_bad_filter_is_one_clear_line(columns: Columns, condition: str, messag
     assert "\n" not in str(caught.value)
 
 
+def test_nothing_of_a_filter_is_logged(columns: Columns, caplog: pytest.LogCaptureFixture) -> None:
+    import sqlglot
+
+    for condition in ("brand -> 1e5 = 'secret'", "(with x as (alter secret))"):
+        with pytest.raises(FilterError):
+            passing_rows(condition, columns)
+    assert not caplog.records
+    sqlglot.parse_one("alter what a program reads")
+    assert len(caplog.records) == 1
+
+
 def test_many_alternatives_are_no_trouble(columns: Columns) -> None:
     condition = " or ".join(f"price = {n}" for n in range(600))
     assert np.count_nonzero(passing_rows(condition, columns)) == 60 - 9
@@ -165,6 +180,21 @@ def test_any_text_is_a_filter_or_a_filter_error(columns: Columns, text: str) -> 
     except FilterError:
         return
     assert mask.shape == (60,)
+
+
+@settings(max_examples=500, deadline=None)
+@given(pattern=st.text("ab%_\n.", max_size=8), text=st.text("ab\n.", max_size=10))
+def test_like_is_what_the_plain_expression_says(pattern: str, text: str) -> None:
+    parts = {"%": ".*", "_": "."}
+    expression = "".join(parts.get(mark) or re.escape(mark) for mark in pattern)
+    wanted = re.fullmatch(expression, text, re.DOTALL) is not None
+    assert bool(like_matcher(pattern)(text)) == wanted
+
+
+@pytest.mark.parametrize("pattern", ["%a" * 30 + "b%", "%a_" * 30 + "b%", "%a" * 30 + "b"])
+def test_like_comes_to_an_end_whatever_the_pattern(pattern: str) -> None:
+    """Trying each part at every later place again would take years."""
+    assert not like_matcher(pattern)("a" * 20_000)
 
 
 def test_a_known_field_that_no_product_has_passes_none(tmp_path: Path) -> None:
