@@ -19,7 +19,7 @@ class InputError(Dsv3Error):
 
 
 class RecordError(InputError):
-    """Report one record that was set aside; `reason` says why, in a few words."""
+    """Report one record that was rejected; `reason` says why, in a few words."""
 
     def __init__(self, reason: str, *, source: str = "", line: int | None = None) -> None:
         self.reason = reason

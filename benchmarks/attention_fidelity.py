@@ -1,9 +1,9 @@
 """Does dynamic attention find what full attention finds? Known items in documents of 8,000 tokens.
 
-    python benchmarks/attention_fidelity.py CATALOGUE_FOLDER --keep FOLDER [--kinds full dynamic]
+    python benchmarks/attention_fidelity.py CATALOG_FOLDER --keep FOLDER [--kinds full dynamic]
 
-CATALOGUE_FOLDER holds products.jsonl.gz. A document is a page: every attribute of the products
-that are nearest to each other, in random order, up to 8,190 tokens. Areas of the catalogue (eight)
+CATALOG_FOLDER holds products.jsonl.gz. A document is a page: every attribute of the products
+that are nearest to each other, in random order, up to 8,190 tokens. Areas of the catalog (eight)
 give six pages each, so that a page's rivals are about the same kind of goods. Each product's title,
 which the page does not print, asks for the page the product is on. The encoder is all-MiniLM in
 V3's code, without experts; vectors are the mean over tokens. What is encoded is kept in --keep,
@@ -109,7 +109,7 @@ def product_vectors(products: list[dict[str, Any]], keep: Path) -> Floats:
 def make_pages(
     products: list[dict[str, Any]], vectors: Floats, tokenizer: Any, areas: int
 ) -> list[Page]:
-    """Deal products to pages: `areas` neighbourhoods of the catalogue, PAGES pages of each."""
+    """Deal products to pages: `areas` neighbourhoods of the catalog, PAGES pages of each."""
     rng = np.random.default_rng(7)
     free = np.ones(len(products), bool)
     pages: list[Page] = []
@@ -200,7 +200,7 @@ def interval(ours: Floats, full: Floats, home: npt.NDArray[np.int64]) -> tuple[f
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("catalog", type=Path)
     parser.add_argument("--keep", type=Path, required=True, help="folder of what is encoded")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--areas", type=int, default=AREAS)
@@ -209,7 +209,7 @@ def main() -> None:
     options.keep.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     logging.set_verbosity_error()
-    products = read_products(options.catalogue)
+    products = read_products(options.catalog)
     tokenizer = AutoTokenizer.from_pretrained(str(default_folder()))
     pages = make_pages(products, product_vectors(products, options.keep), tokenizer, options.areas)
     lengths = [len(page.tokens) for page in pages]

@@ -1,6 +1,6 @@
-"""Measure the click models: recovery, foretelling, agreement with nDCG, cost.
+"""Measure the click models: recovery, prediction, agreement with nDCG, cost.
 
-python benchmarks/clicks.py [recovery|foretell|agreement|interleaving|offpolicy|speed ...]
+python benchmarks/clicks.py [recovery|predict|agreement|interleaving|offpolicy|speed ...]
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def recovery() -> None:
                 )
 
 
-def foretell() -> None:
+def predict() -> None:
     print("| clicks from | fitted | log-likelihood | perplexity | conditional | CTR error |")
     print("|---|---|---|---|---|---|")
     for truth in MODELS:
@@ -233,7 +233,7 @@ def speed() -> None:
 
 
 PARTS = {
-    part.__name__: part for part in (recovery, foretell, agreement, interleaving, offpolicy, speed)
+    part.__name__: part for part in (recovery, predict, agreement, interleaving, offpolicy, speed)
 }
 
 if __name__ == "__main__":

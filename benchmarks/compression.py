@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=names, help=f"of: {'; '.join(names)}")
     parser.add_argument("--steps", type=int, default=Lessons().steps, help="of distillation")
     parser.add_argument("--products", type=int, help="rank the judged and others, N in all")
-    parser.add_argument("--workers", type=int, help="processes that encode the catalogue")
+    parser.add_argument("--workers", type=int, help="processes that encode the catalog")
     parser.add_argument("--make-only", action="store_true", help="measure nothing")
     options = parser.parse_args()
     torch.set_num_threads(1)

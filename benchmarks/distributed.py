@@ -1,6 +1,6 @@
 """Does training on two processes learn what one does, and at what cost?
 
-    python benchmarks/distributed.py CATALOGUE_FOLDER [--keep FOLDER] [--only none,fp8,…]
+    python benchmarks/distributed.py CATALOG_FOLDER [--keep FOLDER] [--only none,fp8,…]
 
 v3-edge, upcycled from the default encoder, learns to find products by words of their titles. Each
 run is `dsv3 model fit` under torchrun with one thread a process: two processes with gradients as
@@ -68,34 +68,34 @@ class Workplace:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("catalog", type=Path)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--only", default=",".join(RUNS))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Workplace(options.keep or Path(temporary), options.steps)
-        prepare(place, options.catalogue)
+        prepare(place, options.catalog)
         for name in options.only.split(","):
             if not place.out(name).exists():
                 train(place, name)
         show({name: report(place, name) for name in RUNS if place.out(name).exists()})
 
 
-def prepare(place: Workplace, catalogue: Path) -> None:
+def prepare(place: Workplace, catalog: Path) -> None:
     """Make the base and the examples, unless they are there."""
     place.folder.mkdir(parents=True, exist_ok=True)
     if not is_v3_folder(place.base):
         upcycle_base("default", place.base, preset_name="v3-edge")
     if not place.examples.exists():
-        write_examples(place.examples, examples(catalogue, 32 * place.steps))
+        write_examples(place.examples, examples(catalog, 32 * place.steps))
 
 
-def examples(catalogue: Path, count: int) -> list[Example]:
+def examples(catalog: Path, count: int) -> list[Example]:
     """Make queries of two or three words of real titles."""
     draw = random.Random(0)
     made = []
-    with gzip.open(catalogue / "products.jsonl.gz", "rt") as stream:
+    with gzip.open(catalog / "products.jsonl.gz", "rt") as stream:
         for line in stream:
             title = str(json.loads(line).get("title", ""))
             words = title.split()

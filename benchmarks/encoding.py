@@ -84,7 +84,7 @@ def peak_memory() -> Iterator[dict[str, float]]:
     thread.join()
 
 
-def catalogue_by_sentence_transformers(backend: str, texts: list[str]) -> dict[str, float]:
+def catalog_by_sentence_transformers(backend: str, texts: list[str]) -> dict[str, float]:
     model = load_sentence_transformer(backend)
     model.encode(texts[:64])
     with peak_memory() as memory:
@@ -94,7 +94,7 @@ def catalogue_by_sentence_transformers(backend: str, texts: list[str]) -> dict[s
     return {"rate": len(texts) / wall, "cpu": cpu / len(texts), "mb": memory["mb"]}
 
 
-def catalogue_by_dsv3(name: str, texts: list[str]) -> dict[str, float]:
+def catalog_by_dsv3(name: str, texts: list[str]) -> dict[str, float]:
     """Encode with worker processes into a fresh cache; starting them is part of the time."""
     from dsv3.encoder.corpus.cache import EmbeddingCache
     from dsv3.encoder.corpus.fill import fill_cache
@@ -174,8 +174,8 @@ def run_task(options: argparse.Namespace) -> dict[str, float]:
         return latency(options.kind, options.name, options.repeats)
     texts = read_texts(options.products, options.count)
     if options.kind == "st":
-        return catalogue_by_sentence_transformers(options.name, texts)
-    return catalogue_by_dsv3(options.name, texts)
+        return catalog_by_sentence_transformers(options.name, texts)
+    return catalog_by_dsv3(options.name, texts)
 
 
 @contextmanager
@@ -225,7 +225,7 @@ def of_system(kept: list[dict[str, Any]], table: str, system: str, busy: bool) -
     }
 
 
-def catalogue_table(kept: list[dict[str, Any]]) -> None:
+def catalog_table(kept: list[dict[str, Any]]) -> None:
     first = of_system(kept, "catalogue", "sentence-transformers", False)
     print("\n| system | products/s | all runs | against the first | CPU ms a product | peak MB |")
     print("|---|---|---|---|---|---|")
@@ -280,7 +280,7 @@ def main() -> None:
     for _ in range(options.rounds):
         run_round(options)
     kept = read_kept(options.keep)
-    catalogue_table(kept)
+    catalog_table(kept)
     latency_table(kept)
 
 

@@ -1,8 +1,8 @@
-"""Does an upcycled V3 rank as its base does? Cosines and nDCG@10 on the real catalogue.
+"""Does an upcycled V3 rank as its base does? Cosines and nDCG@10 on the real catalog.
 
-    python benchmarks/moe_fidelity.py CATALOGUE_FOLDER [--products N] [--texts 1000]
+    python benchmarks/moe_fidelity.py CATALOG_FOLDER [--products N] [--texts 1000]
 
-CATALOGUE_FOLDER holds products.jsonl.gz and judgments-dev.csv. Both models encode the same texts
+CATALOG_FOLDER holds products.jsonl.gz and judgments-dev.csv. Both models encode the same texts
 (title. brand. description, 600 characters of it) in one process; nDCG@10 is over the judged
 queries, by exact search.
 """
@@ -59,12 +59,12 @@ def ndcg(ranked: list[str], grades: dict[str, int], k: int = 10) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("catalog", type=Path)
     parser.add_argument("--products", type=int, help="rank among the first N only")
     parser.add_argument("--texts", type=int, default=1000, help="texts whose cosines are taken")
     options = parser.parse_args()
-    ids, texts = read_texts(options.catalogue)
-    judged = read_judgments(options.catalogue)
+    ids, texts = read_texts(options.catalog)
+    judged = read_judgments(options.catalog)
     queries = list(judged)
     with tempfile.TemporaryDirectory() as folder:
         upcycle_base("default", Path(folder) / "v3", preset_name="v3-edge")

@@ -38,7 +38,7 @@ from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
 from dsv3.progress import Silent
 
 MEASURES = (nDCG @ 10, condensed(nDCG @ 10))
-# Products, beside the judged ones, among which ablations search: a whole catalogue takes minutes.
+# Products, beside the judged ones, among which ablations search: a whole catalog takes minutes.
 OTHERS = 4000
 # Results of a lane that hybrid ranking scores, as in `settings.json`.
 CANDIDATES = 200
@@ -152,7 +152,7 @@ def ablation(arguments: argparse.Namespace) -> None:
                 continue
             folder = folder_of(keep, name)
             if not folder.exists():
-                sources = Sources(catalogue=arguments.queries, test=bench.qrels)
+                sources = Sources(catalog=arguments.queries, test=bench.qrels)
                 sources = replace(sources, **changes.get("sources", {}))
                 key = repr(changes.get("sources", {}))
                 if key not in lessons:

@@ -1,7 +1,7 @@
 """Measure what smaller vectors cost in retrieval: precision of the encoder, of the index, and dim.
 
 Run as `python benchmarks/vector_options.py shop.dsv3 judgments.csv`. Each option is judged as
-`dsv3 eval change` does it: the shop's catalogue is indexed with it beside the shop, and both are
+`dsv3 eval change` does it: the shop's catalog is indexed with it beside the shop, and both are
 searched with every judged query. Differences come with paired bootstrap intervals.
 """
 

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Dsv3Error
-from . import catalogue, indexing, model, searching, serving, training
+from . import catalog, indexing, model, searching, serving, training
 from . import eval as evaluating
 
 
@@ -31,7 +31,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="dsv3",
     cls=_Commands,
-    help="Product search for shops: index a catalogue, search it, measure how good it is.",
+    help="Product search for shops: index a catalog, search it, measure how good it is.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -40,8 +40,8 @@ app = typer.Typer(
 app.command("index")(indexing.index)
 app.command("search")(searching.search)
 app.command("serve")(serving.serve)
-app.command("info")(catalogue.info)
-app.command("delete")(catalogue.delete)
+app.command("info")(catalog.info)
+app.command("delete")(catalog.delete)
 app.command("train")(training.train)
 app.add_typer(evaluating.app, name="eval")
 app.add_typer(model.app, name="model")

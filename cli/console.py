@@ -22,7 +22,7 @@ STAGES = {
     "vectors": ("Vectors", "products"),
     "write": ("Writing", ""),
     "keywords": ("Keywords", "products"),
-    "facts": ("Facts", "products"),
+    "columns": ("Columns", "products"),
     "mine": ("Near misses", "queries"),
     "filter": ("Filtering", "examples"),
     "train": ("Training", "steps"),
@@ -45,7 +45,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def tell_of_lost_catalog(folder: Path) -> None:
-    """Say where a shop's catalogue is gone: its last generation is shown, and cannot change."""
+    """Say where a shop's catalog is gone: its last generation is shown, and cannot change."""
     import typer
 
     from ..indexer.shop import Shop

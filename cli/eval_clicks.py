@@ -65,7 +65,7 @@ def fit(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Fit click models on a log and say how well they foretell held-out searches."""
+    """Fit click models on a log and say how well they predict held-out searches."""
     from ..eval.click_study import fit_and_save, fit_and_test
     from ..eval.clicks import read_click_log
     from ..eval.judgments.load import load_qrels
@@ -79,12 +79,12 @@ def fit(
         fit_and_save(found, names, qrels, save)
     _print(
         fit_table(fits),
-        {"fits": [asdict(row) for row in fits], "set_aside": asdict(found.set_aside)},
+        {"fits": [asdict(row) for row in fits], "rejected": asdict(found.rejected)},
         json=json,
     )
-    if found.set_aside.total and not json:
-        reasons = ", ".join(f"{count} {why}" for why, count in found.set_aside.counts.items())
-        typer.echo(f"set aside: {reasons}")
+    if found.rejected.total and not json:
+        reasons = ", ".join(f"{count} {why}" for why, count in found.rejected.counts.items())
+        typer.echo(f"rejected: {reasons}")
 
 
 @app.command()

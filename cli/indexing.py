@@ -37,7 +37,7 @@ def index(
         typer.Argument(
             help="Files (.jsonl .json .csv .tsv .parquet, each also .gz), tables "
             "(sqlite:///shop.db#products), or - for standard input. None: finish or rebuild "
-            "from the catalogue.",
+            "from the catalog.",
             show_default=False,
         ),
     ] = None,
@@ -80,7 +80,7 @@ def index(
     ] = None,
     catalog: Annotated[
         str | None,
-        typer.Option(help="Keep the catalogue at this URL, as in postgresql+psycopg://host/db."),
+        typer.Option(help="Keep the catalog at this URL, as in postgresql+psycopg://host/db."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that encode; one for each core if not given.")
@@ -89,13 +89,13 @@ def index(
         Device, typer.Option(help="Where texts are encoded; auto takes a GPU where there is one.")
     ] = Device.auto,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Derive everything anew from the catalogue.")
+        bool, typer.Option("--rebuild", help="Derive everything anew from the catalog.")
     ] = False,
     adopt_catalog: Annotated[
         bool,
         typer.Option(
             "--adopt-catalog",
-            help="Go on from the catalogue as it is, though the shop was indexed from another "
+            help="Go on from the catalog as it is, though the shop was indexed from another "
             "one, from a later state of it, or from one that is gone.",
         ),
     ] = False,
@@ -109,17 +109,19 @@ def index(
             help="Then drop cached vectors of other encoders and of texts that no product has.",
         ),
     ] = False,
-    gate: Annotated[
+    if_not_worse: Annotated[
         bool,
         typer.Option(
-            "--gate",
+            "--if-not-worse",
             help="Change encoder, index, dim or template only if judged search stays as good.",
         ),
     ] = False,
     judgments: Annotated[
         Path | None,
         typer.Option(
-            "--judgments", "-j", help="For --gate; a trained encoder brings some of its own."
+            "--judgments",
+            "-j",
+            help="For --if-not-worse; a trained encoder brings some of its own.",
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one summary object.")] = False,
@@ -149,9 +151,9 @@ def index(
         "dim": dim,
         "language": language,
     }
-    judged = _gated(changes, encoder, judgments) if gate else {}
-    if gate and json:
-        raise InputError("--gate prints a table; for JSON: dsv3 eval change --adopt --json")
+    judged = _to_judge(changes, encoder, judgments) if if_not_worse else {}
+    if if_not_worse and json:
+        raise InputError("--if-not-worse prints a table; for JSON: dsv3 eval change --adopt --json")
     with shown_progress(quiet=json) as progress:
         done = index_shop(
             into,
@@ -163,11 +165,11 @@ def index(
             rebuild=rebuild,
             adopt_catalog=adopt_catalog,
             wait=wait,
-            prune=prune and not gate,
+            prune=prune and not if_not_worse,
             progress=progress,
             on_recognised=show_fields,
         )
-    if gate and not json:
+    if if_not_worse and not json:
         from ..eval.change import MOST_LOSS
         from .eval_change import judge
         from .render import index_summary
@@ -192,7 +194,7 @@ def index(
         index_summary(console(), summary(done, into))
 
 
-def _gated(
+def _to_judge(
     changes: Mapping[str, Any], encoder: str | None, judgments: Path | None
 ) -> dict[str, Any]:
     """Return the changes that are judged before they are made."""
@@ -200,7 +202,9 @@ def _gated(
         name: value for name, value in changes.items() if value is not None and name != "language"
     }
     if not judged:
-        raise InputError("--gate judges a change: give --encoder, --index, --dim or --template")
+        raise InputError(
+            "--if-not-worse judges a change: give --encoder, --index, --dim or --template"
+        )
     _judgments(encoder, judgments)
     return judged
 
@@ -211,7 +215,7 @@ def _judgments(encoder: str | None, given: Path | None) -> Path:
         return given
     own = Path((encoder or "").partition(",")[0]).expanduser() / "held_out.csv"
     if encoder is None or not own.is_file():
-        raise InputError("--gate needs --judgments, or an encoder made by dsv3 train")
+        raise InputError("--if-not-worse needs --judgments, or an encoder made by dsv3 train")
     return own
 
 

@@ -149,7 +149,7 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
         for what, count in records["skipped"].items():
             console.print(f"Passed over: {count:,} {what}")
         if records["rejected"]:
-            console.print(f"Set aside in {done['shop']}/rejected.jsonl:", style="yellow")
+            console.print(f"Rejected, in {done['shop']}/rejected.jsonl:", style="yellow")
             for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
                 console.print(Text(f"  {count:,} x {reason}"))
     if "nothing_deleted" in done:
@@ -187,7 +187,7 @@ def show_info(console: Console, found: Mapping[str, Any]) -> None:
     rows = {
         "Shop": found["shop"],
         "Products": _count(found["products"]),
-        "Catalogue": found["catalog"],
+        "Catalog": found["catalog"],
         "Last change": _count(found["last_change"]),
         "Generation": f"{generation['number']}, made {generation['created']}"
         if generation

@@ -22,7 +22,7 @@ def train(
     shop: Annotated[Path, typer.Option("--in", help="The shop to learn from.")],
     out: Annotated[Path, typer.Option(help="Folder to write the trained model to.")],
     catalog: Annotated[
-        str | None, typer.Option(help="Where the catalogue is, with its password.")
+        str | None, typer.Option(help="Where the catalog is, with its password.")
     ] = None,
     base: Annotated[
         str, typer.Option(help="What to train: 'default', a dense or V3 folder, or a hub name.")
@@ -32,14 +32,14 @@ def train(
         typer.Option("--judgments", "-j", help="Graded judgments to learn from; a fifth examines."),
     ] = None,
     clicks: Annotated[
-        Path | None, typer.Option(help="Click log to learn from, freed of position.")
+        Path | None, typer.Option(help="Click log to learn from; its clicks are debiased.")
     ] = None,
     test: Annotated[
         Path | None,
         typer.Option(help="Judgments that examine the model and are not learned from."),
     ] = None,
     queries: Annotated[
-        int, typer.Option(help="Queries to make from the catalogue itself.", min=0)
+        int, typer.Option(help="Queries to make from the catalog itself.", min=0)
     ] = 20_000,
     rewrites: Annotated[
         str, typer.Option(help="How queries are said otherwise; 'none' for not at all.")
@@ -94,7 +94,7 @@ def train(
     from .console import console, shown_progress
 
     sources = Sources(
-        catalogue=queries,
+        catalog=queries,
         judgments=load_qrels(judgments, "auto") if judgments else None,
         clicks=clicked_judgments(read_click_log(clicks)) if clicks else None,
         test=load_qrels(test, "auto") if test else None,
@@ -171,7 +171,8 @@ def _show(outcome: Outcome, screen: Console) -> None:
             f"p {found.p:.3g}: {found.verdict}"
         )
     if outcome.published:
-        screen.print(f"{outcome.folder}: written; use it with dsv3 index --encoder, or --gate")
+        use = "use it with dsv3 index --encoder, best with --if-not-worse"
+        screen.print(f"{outcome.folder}: written; {use}")
 
 
 def _filters(outcome: Outcome) -> Table:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .catalogue import Catalogue
+    from .catalog import CatalogTexts
     from .compare import Comparison, Interval, compare_values
     from .conditions import Condition, failures, parse_condition
     from .coverage import Coverage, measure_coverage
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .systems.tuning import TunedBm25, tune_bm25
 
 _PLACES = {
-    "catalogue": ("Catalogue",),
+    "catalog": ("CatalogTexts",),
     "compare": ("Comparison", "Interval", "compare_values"),
     "coverage": ("Coverage", "measure_coverage"),
     "evaluation": ("Evaluation", "evaluate", "with_clicks"),
@@ -78,7 +78,7 @@ __all__ = [
     "Bm25Fields",
     "Bm25Settings",
     "Bm25System",
-    "Catalogue",
+    "CatalogTexts",
     "Comparison",
     "Condition",
     "Coverage",

@@ -130,7 +130,7 @@ def judge_change(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Verdict:
-    """Index the shop's catalogue with other settings beside it, and compare the two.
+    """Index the shop's catalog with other settings beside it, and compare the two.
 
     Args:
         shop: the shop's folder; it stays as it is.
@@ -138,7 +138,7 @@ def judge_change(
         qrels: the judgments.
         most_loss: the share of the measure that each lane may lose.
         measure: what is measured.
-        catalog_url: where the catalogue is, if not where the shop remembers it.
+        catalog_url: where the catalog is, if not where the shop remembers it.
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded, as `index_shop` takes it.
         progress: told of indexing.

@@ -66,7 +66,7 @@ def measure_models(
     seed: int = 0,
     tell: Callable[[str], None] = lambda stage: None,
 ) -> list[ModelRow]:
-    """Measure encoders on a shop's catalogue; each is compared with the first.
+    """Measure encoders on a shop's catalog; each is compared with the first.
 
     Vectors are kept in the shop's cache, so that a model is encoded with but once.
 
@@ -75,7 +75,7 @@ def measure_models(
         shop: whose products are ranked, as its template puts them.
         qrels: the judgments.
         products: rank among those judged and evenly drawn others, so many in all; None for all.
-        workers: processes that encode the catalogue; one a core when None.
+        workers: processes that encode the catalog; one a core when None.
         seed: of resampling.
         tell: called with what is done next.
 

@@ -1,4 +1,4 @@
-"""How much of the catalogue is ever shown, and how evenly."""
+"""How much of the catalog is ever shown, and how evenly."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .run import Run
 
 @dataclass(frozen=True)
 class Coverage:
-    """Hold how a system's first `k` places are spread over the catalogue.
+    """Hold how a system's first `k` places are spread over the catalog.
 
     Attributes:
         shown: different products shown.
         possible: different products that so many places could show at most.
-        share: of the catalogue that was shown.
-        gini: inequality of the times shown over the whole catalogue; 0 is even, 1 is all on one.
+        share: of the catalog that was shown.
+        gini: inequality of the times shown over the whole catalog; 0 is even, 1 is all on one.
         gini_shown: the same over the products shown at least once.
 
     """

@@ -19,7 +19,7 @@ from .queries import QueryView, most_changed, worst_queries
 from .run import Run
 
 if TYPE_CHECKING:
-    from .catalogue import Catalogue
+    from .catalog import CatalogTexts
     from .clicks import ClickReport, Lift, Simulation
 
 Values = Mapping[str, float]
@@ -67,7 +67,7 @@ class Evaluation:
     slices: Slices | None = None
     slice_results: tuple[SliceResult, ...] = ()
     coverage: tuple[Coverage, ...] = ()
-    catalogue: Catalogue | None = None
+    catalog: CatalogTexts | None = None
     clicks: Mapping[str, ClickReport] = field(default_factory=dict)
     lifts: Mapping[str, Lift] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -122,8 +122,8 @@ class Evaluation:
         return most_changed(self.qrels, before, after, self.title, count, self.k)
 
     def title(self, product: str) -> str:
-        """Return a product's title, or its id where no catalogue is at hand."""
-        return self.catalogue.title(product) if self.catalogue is not None else product
+        """Return a product's title, or its id where no catalog is at hand."""
+        return self.catalog.title(product) if self.catalog is not None else product
 
 
 def evaluate(
@@ -132,7 +132,7 @@ def evaluate(
     *,
     measures: Sequence[Measure] = DEFAULT_MEASURES,
     baseline: str | None = None,
-    catalogue: Catalogue | None = None,
+    catalog: CatalogTexts | None = None,
     frequencies: Mapping[str, int] | None = None,
     k: int = 10,
     alpha: float = 0.05,
@@ -146,7 +146,7 @@ def evaluate(
         runs: the systems; the last is the one the report is about.
         measures: the first is the one verdicts go by.
         baseline: a run's name; the first run otherwise.
-        catalogue: adds titles, coverage, and a long tail where there is no log.
+        catalog: adds titles, coverage, and a long tail where there is no log.
         frequencies: query text -> searches, from a log: cuts the long tail.
         k: how many results a shopper sees.
         alpha: the risk of calling chance a difference.
@@ -168,7 +168,7 @@ def evaluate(
         baseline=base,
         comparisons=tuple(_compare(scores, base, measures, alpha, seed)),
         k=k,
-        catalogue=catalogue,
+        catalog=catalog,
         notes=(*_notes(qrels, runs, measures), *notes),
     )
     return _with_long_tail(found, frequencies)
@@ -294,16 +294,16 @@ def _with_long_tail(found: Evaluation, frequencies: Mapping[str, int] | None) ->
     slices: Slices | None = None
     if frequencies is not None:
         slices = slice_by_log(found.qrels, frequencies)
-    elif found.catalogue is not None:
-        slices = slice_by_signs(found.qrels, found.catalogue)
+    elif found.catalog is not None:
+        slices = slice_by_signs(found.qrels, found.catalog)
     if slices is not None:
         results = [
             r for run in found.runs for r in measure_slices(found.qrels, run, slices, found.k)
         ]
         found = replace(found, slices=slices, slice_results=tuple(results))
-    if found.catalogue is not None:
+    if found.catalog is not None:
         judged = set(found.qrels.grades)
-        products = found.catalogue.product_ids
+        products = found.catalog.product_ids
         spread = [
             measure_coverage(
                 Run(run.name, {q: r for q, r in run.rankings.items() if q in judged}),

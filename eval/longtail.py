@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .catalogue import Catalogue
+from .catalog import CatalogTexts
 from .measures import Measure, Success, measure_queries, nDCG
 from .qrels import Qrels
 from .run import Run
@@ -85,17 +85,17 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def slice_by_signs(qrels: Qrels, catalogue: Catalogue) -> Slices:
+def slice_by_signs(qrels: Qrels, catalog: CatalogTexts) -> Slices:
     """Cut by signs of rarity, where no log tells how often a query is searched."""
     parts: dict[str, list[str]] = {name: [] for name in PARTS}
     rare, long, untitled = "rare word", f"{LONG}+ words", "no title has all words"
     parts |= {rare: [], long: [], untitled: []}
     for query, text in qrels.queries.items():
-        words = catalogue.analysis.terms(text)
+        words = catalog.analysis.terms(text)
         signs = {
-            rare: _rarest(words, catalogue) < RARE_SHARE,
+            rare: _rarest(words, catalog) < RARE_SHARE,
             long: len(text.split()) >= LONG,
-            untitled: not catalogue.any_title_holds(words),
+            untitled: not catalog.any_title_holds(words),
         }
         parts[PARTS[min(2, sum(signs.values()))]].append(query)
         for name, shown in signs.items():
@@ -109,9 +109,9 @@ def slice_by_signs(qrels: Qrels, catalogue: Catalogue) -> Slices:
     return Slices(parts, how)
 
 
-def _rarest(words: Sequence[str], catalogue: Catalogue) -> float:
-    counts = [catalogue.document_frequency[word] for word in words]
-    return min(counts, default=0) / len(catalogue)
+def _rarest(words: Sequence[str], catalog: CatalogTexts) -> float:
+    counts = [catalog.document_frequency[word] for word in words]
+    return min(counts, default=0) / len(catalog)
 
 
 def measure_slices(qrels: Qrels, run: Run, slices: Slices, k: int = 10) -> list[SliceResult]:

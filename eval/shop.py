@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import InputError
-from .catalogue import Catalogue
+from .catalog import CatalogTexts
 from .clicks.simulate import Simulation
 from .evaluation import Evaluation, evaluate, note_unjudged, with_clicks
 from .judgments.load import load_run
@@ -72,13 +72,13 @@ def evaluate_shop(
         raise InputError(f"depth {depth} is less than the {k} results a shopper sees")
     others = dict(against or {})
     runs = [by_query_id(run, qrels.queries) for run in runs]
-    tell("reading the catalogue")
-    catalogue = Catalogue(shop.products(), shop.settings.language)
-    systems: list[System] = [RandomSystem(catalogue.product_ids, seed)]
+    tell("reading the catalog")
+    catalog = CatalogTexts(shop.products(), shop.settings.language)
+    systems: list[System] = [RandomSystem(catalog.product_ids, seed)]
     notes: list[str] = []
     if bm25 != "none":
         tell("tuning BM25" if bm25 == "tuned" else "indexing BM25")
-        systems.append(_bm25(catalogue, qrels, bm25, seed, notes))
+        systems.append(_bm25(catalog, qrels, bm25, seed, notes))
     systems += [RetrieverSystem(shop, mode) for mode in modes]
     runs = _told_apart(runs, [name, *others, *(system.name for system in systems)])
     systems += [RunSystem(run) for run in runs]
@@ -96,7 +96,7 @@ def evaluate_shop(
         found,
         measures=measures,
         baseline=chosen[0],
-        catalogue=catalogue,
+        catalog=catalog,
         frequencies=frequencies,
         k=k,
         alpha=alpha,
@@ -122,7 +122,7 @@ def evaluate_runs(
 ) -> Evaluation:
     """Evaluate run files alone, without a shop; the last run is compared with the first.
 
-    There is no catalogue to draw from or to search, so the table has neither random nor BM25.
+    There is no catalog to draw from or to search, so the table has neither random nor BM25.
     """
     notes = ["run files alone: without a shop there is neither random nor BM25 to compare with"]
     found = evaluate(
@@ -169,8 +169,8 @@ def _told_apart(runs: Sequence[Run], taken: Sequence[str]) -> list[Run]:
     return [run.renamed(f"{run.name} (run)") if run.name in taken else run for run in runs]
 
 
-def _bm25(catalogue: Catalogue, qrels: Qrels, how: str, seed: int, notes: list[str]) -> System:
-    fields = Bm25Fields(catalogue)
+def _bm25(catalog: CatalogTexts, qrels: Qrels, how: str, seed: int, notes: list[str]) -> System:
+    fields = Bm25Fields(catalog)
     if how == "default":
         system = Bm25System(fields)
         notes.append(f"bm25: {system.settings}")

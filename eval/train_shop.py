@@ -113,8 +113,8 @@ def train_shop(
         folder: the shop.
         out: folder of the trained model; must not exist, or be empty.
         base: "default", a folder or a hub name.
-        catalog_url: where the catalogue is, if not where the shop remembers it.
-        sources: what to learn from; the catalogue alone when None.
+        catalog_url: where the catalog is, if not where the shop remembers it.
+        sources: what to learn from; the catalog alone when None.
         settings: how to train.
         examples_out: also write the examples there, as `dsv3 model fit` takes them.
         progress: told of the stages.
@@ -232,7 +232,7 @@ def _write_beside(folder: Path, lessons: Lessons) -> None:
         writer = csv.writer(stream)
         writer.writerow(("query", "product_id", "grade"))
         for query, judged in lessons.test.grades.items():
-            for product, grade in judged.items():  # the gate knows grades, not gains
+            for product, grade in judged.items():  # the check knows grades, not gains
                 writer.writerow((lessons.test.text(query), product, grade))
     report = json.dumps(lessons_json(lessons), indent=2)
     (folder / REPORT_FILE).write_text(report, encoding="utf-8")

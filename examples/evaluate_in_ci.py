@@ -21,9 +21,9 @@ from dsv3.indexer.ingest import Reading
 
 
 def main() -> int:
-    """Index a catalogue as it stands, put the judged queries to it, and say what failed."""
+    """Index a catalog as it stands, put the judged queries to it, and say what failed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("catalog", type=Path)
     parser.add_argument("judgments", type=Path)
     parser.add_argument("--encoder", default="default")
     parser.add_argument("--fail-if", action="append", default=[], metavar="CONDITION")
@@ -33,7 +33,7 @@ def main() -> int:
     qrels = load_qrels(given.judgments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shop.dsv3"
-        index_shop(folder, Reading([str(given.catalogue)]), changes={"encoder": given.encoder})
+        index_shop(folder, Reading([str(given.catalog)]), changes={"encoder": given.encoder})
         with ECommRetriever.open(folder) as shop:
             found = evaluate_shop(shop, qrels, bm25="default", clicks=None)
             if given.report is not None:

@@ -2,7 +2,7 @@
 
     python examples/search.py sample_data/catalogue.jsonl "wireless mouse"
 
-The catalogue is indexed into a temporary folder; your own shop stays where `index_shop` puts it.
+The catalog is indexed into a temporary folder; your own shop stays where `index_shop` puts it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from dsv3.indexer.ingest import Reading
 
 
 def main() -> None:
-    """Index a catalogue, search it, put the best product on sale, search again."""
+    """Index a catalog, search it, put the best product on sale, search again."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("catalogue", help="Product file: .jsonl, .json, .csv, .tsv or .parquet.")
+    parser.add_argument("catalog", help="Product file: .jsonl, .json, .csv, .tsv or .parquet.")
     parser.add_argument("query")
     parser.add_argument("--where", help="Such as 'price < 30 and in_stock'.")
     parser.add_argument("--encoder", default="default", help="'hashing' needs no weights.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shop.dsv3"
-        index_shop(folder, Reading([given.catalogue]), changes={"encoder": given.encoder})
+        index_shop(folder, Reading([given.catalog]), changes={"encoder": given.encoder})
         with ECommRetriever.open(folder) as shop:
             best = show(shop, given.query, given.where)
             if best is not None and best.price is not None:

@@ -87,7 +87,7 @@ def search(
 def set_price(
     request: Request, product_id: str, price: Annotated[float, Body(embed=True, ge=0)]
 ) -> None:
-    """Change one price; the catalogue, the filters and the next search know it."""
+    """Change one price; the catalog, the filters and the next search know it."""
     shop = request.app.state.shop
     (product,) = shop.catalog.get([product_id])
     if product is None:

@@ -1,4 +1,4 @@
-"""Derive a generation from the catalogue: encode, index, mirror, publish.
+"""Derive a generation from the catalog: encode, index, mirror, publish.
 
 Each change is read once: as it passes, its keyword entry and its columns go to their writers and
 its text to the encoder; vectors are put in place when all are in the cache.
@@ -70,13 +70,13 @@ class Built:
     never_filled: tuple[str, ...] = ()
 
 
-def rebuild_digest(settings: Settings, encoder: Encoder, catalogue: int) -> str:
+def rebuild_digest(settings: Settings, encoder: Encoder, catalog: int) -> str:
     """Return a digest of all that, once changed, makes the last generation useless.
 
-    Rows are numbers of one catalogue, told by its `identity`; those of another one do not fit.
+    Rows are numbers of one catalog, told by its `identity`; those of another one do not fit.
     """
     kept = (settings.template, settings.language, settings.index, settings.dim)
-    of = (catalogue,) if catalogue else ()
+    of = (catalog,) if catalog else ()
     return blake2b(orjson.dumps((encoder.fingerprint, *kept, *of)), digest_size=8).hexdigest()
 
 
@@ -90,7 +90,7 @@ def build_generation(
     workers: int | None = None,
     rebuild: bool = False,
 ) -> Built | None:
-    """Bring the shop's generation up to the catalogue; None where it already is.
+    """Bring the shop's generation up to the catalog; None where it already is.
 
     Needs the shop's lock. Killed at any moment, it leaves the last generation live and every
     vector it computed in the cache.
@@ -259,7 +259,7 @@ class _Build:
         self.progress.finish()
 
     def _columns(self, columns: ColumnsWriter, changed: RowArray) -> None:
-        self.progress.start("facts", None)
+        self.progress.start("columns", None)
         if self.previous is not None:
             columns.keep(Columns(self.previous.folder / "columns"), changed)
         columns.finish()
@@ -301,7 +301,7 @@ class _Build:
         return index
 
     def _sample(self, cache: EmbeddingCache, ledger: Ledger, wanted: int) -> FloatArray:
-        """Return vectors of entries spread evenly over the catalogue."""
+        """Return vectors of entries spread evenly over the catalog."""
         places = np.unique(np.linspace(0, len(ledger) - 1, wanted).astype(np.int64))
         part = Ledger(ledger.entries[places])
         return np.concatenate([vectors for _, vectors in self._cached_vectors(cache, part)])

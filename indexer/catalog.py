@@ -1,7 +1,7 @@
-"""The catalogue in SQL: the one source of truth, with a change sequence.
+"""The catalog in SQL: the one source of truth, with a change sequence.
 
 Every change of a product takes the next number of the sequence, in the transaction that
-writes the change; whatever is derived from the catalogue remembers the number it has seen
+writes the change; whatever is derived from the catalog remembers the number it has seen
 and asks for the `changes` since. A deleted product leaves its row number behind, marked
 deleted, so that those who derive learn of it.
 """
@@ -113,7 +113,7 @@ Mode = Literal["create", "write", "read"]
 
 
 class NoCatalog(ShopError):  # noqa: N818 - reads as the condition it names
-    """Report that there is no catalogue where one was to be opened."""
+    """Report that there is no catalog where one was to be opened."""
 
 
 class Catalog:
@@ -140,10 +140,10 @@ class Catalog:
                 self.close()
                 raise
         except ModuleNotFoundError as error:
-            raise MissingExtra(str(error.name), "postgres", "A PostgreSQL catalogue") from None
+            raise MissingExtra(str(error.name), "postgres", "A PostgreSQL catalog") from None
         except sa.exc.DBAPIError as error:
             raise ShopError(
-                f"catalogue {self.url.render_as_string(hide_password=True)} cannot be opened: "
+                f"catalog {self.url.render_as_string(hide_password=True)} cannot be opened: "
                 f"{_first_line(error)}"
             ) from None
 
@@ -154,7 +154,7 @@ class Catalog:
             found = _read_state(connection, "format") if ready else None
         if found is None and mode != "create":
             where = self.url.render_as_string(hide_password=True)
-            raise NoCatalog(f"there is no catalogue at {where}")
+            raise NoCatalog(f"there is no catalog at {where}")
         if found is None:
             if self._engine.dialect.name == "sqlite":
                 with self._engine.connect() as connection:
@@ -166,7 +166,7 @@ class Catalog:
                 connection.execute(statement, [{"name": n, "value": v} for n, v in first.items()])
         elif found > FORMAT:
             raise ShopError(
-                f"the catalogue has format {found}, this dsv3 reads up to {FORMAT}; upgrade dsv3"
+                f"the catalog has format {found}, this dsv3 reads up to {FORMAT}; upgrade dsv3"
             )
 
     @property
@@ -303,7 +303,7 @@ class Catalog:
 
     @property
     def identity(self) -> int:
-        """Return the random number that this catalogue was given when made; 0 if none was."""
+        """Return the random number that this catalog was given when made; 0 if none was."""
         with self._engine.connect() as connection:
             return _read_state(connection, "identity") or 0
 
@@ -378,9 +378,7 @@ class Catalog:
 
 def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ShopError(
-            f"a catalogue lives in sqlite or postgresql, not in {url.get_backend_name()}"
-        )
+        raise ShopError(f"a catalog lives in sqlite or postgresql, not in {url.get_backend_name()}")
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
@@ -393,7 +391,7 @@ def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
         return engine
     path = Path(url.database or "")
     if not path.is_file():
-        raise NoCatalog(f"there is no catalogue at {path}")
+        raise NoCatalog(f"there is no catalog at {path}")
     if mode == "write":
         engine = sa.create_engine(url, **options, creator=lambda: _connect(path, "mode=rw"))
         sa.event.listen(engine, "connect", _prepare_to_write)

@@ -1,4 +1,4 @@
-"""A generation: one consistent set of files derived from the catalogue.
+"""A generation: one consistent set of files derived from the catalog.
 
 It is written under a temporary name, made durable, and published by replacing CURRENT. A
 reader sees the old one or the new one, never a mixture, and holds the one it opened: a
@@ -34,12 +34,12 @@ class Manifest:
     """Say what a generation holds and what it was made from.
 
     Attributes:
-        sequence: the catalogue's change number it has seen.
+        sequence: the catalog's change number it has seen.
         encoder: name, fingerprint, dim, similarity and max_tokens of the encoder.
         settings: digest of the settings that a full rebuild depends on.
         texts_cut: products whose text is longer than the encoder reads.
         files: for each file its size in bytes and its checksum.
-        catalog: identity of the catalogue it was made from; None in generations made before
+        catalog: identity of the catalog it was made from; None in generations made before
             this was noted.
     """
 

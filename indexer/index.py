@@ -24,7 +24,7 @@ class Indexed:
     Attributes:
         ingested: what came of the records; None where no source was given.
         built: the new generation; None where the live one already was up to date.
-        products: products in the catalogue.
+        products: products in the catalog.
         pruned: cached vectors that were dropped, as no product needs them; 0 unless asked for.
         seconds: how long it took.
     """
@@ -55,14 +55,14 @@ def index_shop(
 
     Args:
         folder: the shop's folder; created where it is missing.
-        reading: sources and how to read them; None derives a generation from the catalogue.
+        reading: sources and how to read them; None derives a generation from the catalog.
         changes: settings to change, by the names of `Settings`; remembered when all is done.
-        catalog_url: where the catalogue is; remembered without its password.
+        catalog_url: where the catalog is; remembered without its password.
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded: "cpu", "cuda", or "auto" for a GPU where there is one.
         rebuild: derive everything anew though nothing changed.
         prune: drop the cached vectors of other encoders and of texts that no product has any more.
-        adopt_catalog: take the catalogue as it is, made anew where it is gone, though the live
+        adopt_catalog: take the catalog as it is, made anew where it is gone, though the live
             generation was made from another one or from a later state of it.
         wait: seconds to wait for other writers; None is `lock.WAIT`.
         progress: told of stages.

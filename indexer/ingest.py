@@ -1,4 +1,4 @@
-"""Take products from sources into the catalogue."""
+"""Take products from sources into the catalog."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .shop import Shop
 from .sources.fields import FieldMap
 from .sources.prices import PriceUnit
 from .sources.products import SourceItem, read_items
-from .sources.records import SetAside, SourceProgress
+from .sources.records import Rejected, SourceProgress
 from .sources.rejected import RejectedFile
 
 _BATCH = 1000
@@ -67,7 +67,7 @@ def ingest(
     progress: Progress,
     on_recognised: Callable[[str, FieldMap], None] | None = None,
 ) -> Ingested:
-    """Read all sources into the catalogue; bad records go to `rejected.jsonl` of the shop.
+    """Read all sources into the catalog; bad records go to `rejected.jsonl` of the shop.
 
     Records that were read before and have not changed are not even converted. Within a run
     the last record of an id wins. Each thousand is one transaction, so that what was read
@@ -112,7 +112,7 @@ def _delete_unseen(catalog: Catalog, counts: Ingested, seen: _SeenRows) -> None:
 
 
 def _good(
-    items: Iterator[SourceItem | SetAside],
+    items: Iterator[SourceItem | Rejected],
     counts: Ingested,
     rejected: RejectedFile,
     *,
@@ -120,7 +120,7 @@ def _good(
 ) -> Iterator[SourceItem]:
     for item in items:
         counts.read += 1
-        if isinstance(item, SetAside):
+        if isinstance(item, Rejected):
             _reject(item, rejected, strict=strict)
             if item.ends:
                 counts.kept = f"{item.source} could not be read to its end"
@@ -149,7 +149,7 @@ def _take(
             continue
         try:
             products.append(Incoming(item.to_product(), item.digest))
-        except SetAside as error:
+        except Rejected as error:
             _reject(error, rejected, strict=strict)
             if entry is not None and not entry.deleted:
                 seen.add(entry.row)  # what was stored of it stays
@@ -160,7 +160,7 @@ def _take(
     counts.duplicates += sum(seen.add(row) for row in done.rows)
 
 
-def _reject(error: SetAside, rejected: RejectedFile, *, strict: bool) -> None:
+def _reject(error: Rejected, rejected: RejectedFile, *, strict: bool) -> None:
     if strict:
         raise error
     rejected.add(error)

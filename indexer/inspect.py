@@ -14,7 +14,7 @@ from .shop import Shop
 def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
     """Return what there is to know of a shop; `problems` is empty where all is well.
 
-    `products` and `last_change` are None where the catalogue cannot be read. Nothing is written.
+    `products` and `last_change` are None where the catalog cannot be read. Nothing is written.
 
     Args:
         folder: the shop's folder.
@@ -70,7 +70,7 @@ def _generation(
     manifest = Manifest.read(folder)
     if sequence is not None and manifest.sequence < sequence:
         problems.append(
-            f"the generation is {sequence - manifest.sequence} changes behind the catalogue; "
+            f"the generation is {sequence - manifest.sequence} changes behind the catalog; "
             f"catch up with: dsv3 index --into {folder.parent.parent}"
         )
     missing = [name for name in manifest.files if not (folder / name).is_file()]

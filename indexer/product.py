@@ -16,7 +16,7 @@ class Product:
     """Hold what a shop knows of one product.
 
     Attributes:
-        product_id: the shop's own id, unique in a catalogue.
+        product_id: the shop's own id, unique in a catalog.
         title: what a shopper reads first; never empty.
         price: in units of `currency` (not cents).
         codes: GTIN, EAN, MPN and the like; a query equal to one finds this product first.

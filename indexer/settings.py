@@ -59,7 +59,7 @@ class Settings:
         index: "auto", "int8", "binary" or a FAISS factory string.
         dim: leading dimensions of each vector that are kept (Matryoshka); None keeps all.
         language: of stemming and stop words.
-        catalog: URL of the catalogue, without a password; None is SQLite in the shop's folder.
+        catalog: URL of the catalog, without a password; None is SQLite in the shop's folder.
     """
 
     encoder: str = "default"

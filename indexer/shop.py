@@ -60,7 +60,7 @@ class Shop:
         return Settings.read(self._settings)
 
     def remember(self, settings: Settings) -> None:
-        """Keep settings for later runs; a password in the catalogue's URL is left out."""
+        """Keep settings for later runs; a password in the catalog's URL is left out."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if settings.catalog is not None:
             import sqlalchemy as sa
@@ -77,21 +77,21 @@ class Shop:
         adopt: bool = False,
         check: bool = True,
     ) -> Catalog:
-        """Open the shop's catalogue: at `url`, else at the URL it remembers, else in SQLite.
+        """Open the shop's catalog: at `url`, else at the URL it remembers, else in SQLite.
 
         A PostgreSQL password that the URL lacks is taken by the driver from PGPASSWORD or
         from the user's password file.
 
         Args:
             url: an SQLAlchemy URL.
-            mode: as `Catalog` takes it. A shop that has a generation had a catalogue: another
+            mode: as `Catalog` takes it. A shop that has a generation had a catalog: another
                 one is only made where that is adopted.
-            adopt: take the catalogue as it is though it is not the one that the live
+            adopt: take the catalog as it is though it is not the one that the live
                 generation was made from, or an older state of it.
             check: refuse one that does not fit the live generation.
 
         Raises:
-            ShopError: the catalogue cannot be opened, is gone, or does not fit the generation.
+            ShopError: the catalog cannot be opened, is gone, or does not fit the generation.
         """
         from .catalog import Catalog, NoCatalog
 
@@ -114,7 +114,7 @@ class Shop:
         return catalog
 
     def catalog_place(self, url: str | None = None) -> object:
-        """Return a value that changes when another file or URL becomes the shop's catalogue."""
+        """Return a value that changes when another file or URL becomes the shop's catalog."""
         url = url or self.settings.catalog
         if url:
             return url
@@ -125,7 +125,7 @@ class Shop:
         return status.st_dev, status.st_ino
 
     def check_catalog(self, catalog: Catalog) -> None:
-        """See that the live generation was made from this catalogue, and not from a later state.
+        """See that the live generation was made from this catalog, and not from a later state.
 
         Raises:
             ShopError: it was not; what was derived from one would be shown for the other.
@@ -144,7 +144,7 @@ class Shop:
             return None
         where = catalog.url.render_as_string(hide_password=True)
         if manifest.catalog not in (None, catalog.identity):
-            return f"{where} is not the catalogue that generation {manifest.number} was made from"
+            return f"{where} is not the catalog that generation {manifest.number} was made from"
         if manifest.sequence > catalog.sequence:
             return (
                 f"{where} is older than generation {manifest.number}: it ends at change "
@@ -153,7 +153,7 @@ class Shop:
         return None
 
     def _adopt(self, catalog: Catalog) -> None:
-        """Give a catalogue that does not fit a new identity: nothing derived before fits it."""
+        """Give a catalog that does not fit a new identity: nothing derived before fits it."""
         if self._misfit(catalog):
             catalog.renew_identity()
 

@@ -1,4 +1,4 @@
-"""A shop beside a shop: the same catalogue, indexed by other settings for a while."""
+"""A shop beside a shop: the same catalog, indexed by other settings for a while."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def trial_shop(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Iterator[Path]:
-    """Index a shop's catalogue with other settings into a folder that is removed afterwards.
+    """Index a shop's catalog with other settings into a folder that is removed afterwards.
 
     What is encoded goes to the shop's own cache, so that a change that is kept costs no second
     encoding. The shop itself stays as it is.
@@ -31,7 +31,7 @@ def trial_shop(
     Args:
         folder: the shop.
         changes: settings to change, by the names of `Settings`.
-        catalog_url: where the catalogue is, if not where the shop remembers it.
+        catalog_url: where the catalog is, if not where the shop remembers it.
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded, as `index_shop` takes it.
         progress: told of stages.

@@ -288,7 +288,7 @@ class _Ranker:
         return _append(fused, matches[~np.isin(matches, fused.rows)])
 
     def _browse(self) -> Ranked:
-        """List all that passes the filter, in the order of the catalogue."""
+        """List all that passes the filter, in the order of the catalog."""
         passing = self._passing()
         rows = np.flatnonzero(passing)
         if self.query.sort is not None:

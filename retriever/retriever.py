@@ -64,7 +64,7 @@ class ECommRetriever(Closing):
 
         Args:
             path: the shop's folder.
-            catalog_url: where the catalogue is, if not where the shop remembers it.
+            catalog_url: where the catalog is, if not where the shop remembers it.
             wait: seconds that a change waits for other writers; a minute if not given.
 
         Raises:
@@ -151,7 +151,7 @@ class ECommRetriever(Closing):
 
     @property
     def catalog(self) -> Catalog:
-        """Return the shop's catalogue, opening it at the first call, and where it was replaced.
+        """Return the shop's catalog, opening it at the first call, and where it was replaced.
 
         Raises:
             ShopError: it is gone, or is not the one that the live generation was made from.
@@ -250,7 +250,7 @@ class ECommRetriever(Closing):
         Returns how many were new or different. Only texts that changed are encoded.
 
         Raises:
-            ShopError: others were changing the shop for too long, or the catalogue does not fit.
+            ShopError: others were changing the shop for too long, or the catalog does not fit.
         """
         with self._changing() as catalog:
             done = catalog.upsert(products)
@@ -260,14 +260,14 @@ class ECommRetriever(Closing):
         """Delete products and publish a generation without them; returns how many went.
 
         Raises:
-            ShopError: others were changing the shop for too long, or the catalogue does not fit.
+            ShopError: others were changing the shop for too long, or the catalog does not fit.
         """
         with self._changing() as catalog:
             return catalog.delete(product_ids)
 
     @contextmanager
     def _changing(self) -> Iterator[Catalog]:
-        """Give the catalogue to change while no other writes; publish what was changed."""
+        """Give the catalog to change while no other writes; publish what was changed."""
         from ..indexer.build import build_generation
         from ..progress import Silent
 
@@ -280,7 +280,7 @@ class ECommRetriever(Closing):
             build_generation(self._shop, catalog, settings, encoder, Silent())
 
     def close(self) -> None:
-        """Give back the catalogue's connections and let go of the generation."""
+        """Give back the catalog's connections and let go of the generation."""
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()

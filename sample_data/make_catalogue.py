@@ -63,7 +63,7 @@ def expand(entry: Entry) -> Iterator[Entry]:
 
 
 def row(category: str, entry: Entry, group: str | None) -> Row:
-    """Build a catalogue row. What is drawn depends on the part number alone.
+    """Build a catalog row. What is drawn depends on the part number alone.
 
     So adding a product leaves the ids, codes and stock of the others as they are.
     """
@@ -93,7 +93,7 @@ def row(category: str, entry: Entry, group: str | None) -> Row:
     return fields | {key: value for key, value in entry.items() if key not in ENTRY_FIELDS}
 
 
-def catalogue() -> list[Row]:
+def catalog() -> list[Row]:
     """Return every row; raise SystemExit when two share an id or a part number."""
     rows = []
     for path in sorted((HERE / "departments").glob("*.toml")):
@@ -134,7 +134,7 @@ def judgments(rows: list[Row]) -> list[tuple[str, str, int]]:
 def main() -> None:
     """Write the files beside this script, or into the folder named on the command line."""
     into = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
-    rows = catalogue()
+    rows = catalog()
     lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in rows]
     (into / "catalogue.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
     judged = judgments(rows)

@@ -9,15 +9,15 @@ from subprocess import CompletedProcess
 
 import pytest
 
-CATALOGUE = Path(__file__).parents[1] / "sample_data" / "catalogue.jsonl"
+CATALOG = Path(__file__).parents[1] / "sample_data" / "catalogue.jsonl"
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "icecat"
 
 
 @pytest.fixture(scope="session")
 def icecat() -> Path:
-    """Return the folder of the real catalogue; skip where it is absent."""
+    """Return the folder of the real catalog; skip where it is absent."""
     if not (REAL_DATA / "products.jsonl.gz").exists():
-        pytest.skip("the real catalogue is not on this machine")
+        pytest.skip("the real catalog is not on this machine")
     return REAL_DATA
 
 
@@ -28,7 +28,7 @@ def sample_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dsv3.indexer.ingest import Reading
 
     made = tmp_path_factory.mktemp("sample") / "shop.dsv3"
-    index_shop(made, Reading([str(CATALOGUE)]), changes={"encoder": "hashing"}, workers=1)
+    index_shop(made, Reading([str(CATALOG)]), changes={"encoder": "hashing"}, workers=1)
     return made
 
 

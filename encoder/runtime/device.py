@@ -38,7 +38,7 @@ def compile_graph(graph: Model | Path, *, threads: int, bf16: bool) -> CompiledM
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP,  # of weights that are whole numbers alone
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP,  # of int8 weights alone
     }
     return core().compile_model(graph, DEVICE, settings)
 

@@ -16,7 +16,7 @@ from .architecture import Architecture
 FORMAT = 2
 MANIFEST, GRAPH, TOKENIZER = "manifest.json", "encoder.xml", "tokenizer.json"
 GRAPH_WEIGHTS = "encoder.bin"
-# Queries have a graph of their own where whole numbers serve them: see `export.py`.
+# Queries have a graph of their own where int8 serves them: see `export.py`.
 QUERY_GRAPH, QUERY_GRAPH_WEIGHTS = "query.xml", "query.bin"
 _KIND = "dsv3 compiled encoder"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .agreement import Agreement, rank_agreement
 from .grades import SHOPPERS, fit_grades, grade_model
 from .interleave import InterleavingReport, interleave, team_draft
-from .log import ClickLog, Search, SetAside, collect_log
+from .log import ClickLog, Rejections, Search, collect_log
 from .models.base import ClickModel
 from .models.load import MODELS, model_class
 from .offpolicy import PolicyEstimates, estimate_clicks
@@ -29,10 +29,10 @@ __all__ = [
     "InterleavingReport",
     "Lift",
     "PolicyEstimates",
+    "Rejections",
     "RelevanceWeight",
     "Search",
     "Sessions",
-    "SetAside",
     "Simulation",
     "click_lift",
     "collect_log",

@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Rejections:
     """Count what of a log was not used, by reason, with the first few cases in full."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -23,12 +23,12 @@ class SetAside:
 
     @property
     def total(self) -> int:
-        """Count everything set aside."""
+        """Count everything rejected."""
         return sum(self.counts.values())
 
 
 class Rejects:
-    """Collect what is set aside while a log is read."""
+    """Collect what is rejected while a log is read."""
 
     EXAMPLES = 5
 
@@ -43,9 +43,9 @@ class Rejects:
             message = f"{reason}: {detail}" if detail else reason
             self._examples.append(str(RecordError(message, source=source, line=line)))
 
-    def result(self) -> SetAside:
+    def result(self) -> Rejections:
         """Return the counts."""
-        return SetAside(dict(self._counts), tuple(self._examples))
+        return Rejections(dict(self._counts), tuple(self._examples))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class ClickLog:
             outside the vocabulary, NOTHING the end of a shorter list.
         clicks: (n, depth).
         propensities: (n, depth), NaN where nothing was shown; None where the log has none.
-        set_aside: what was not used.
+        rejected: what was not used.
 
     """
 
@@ -89,7 +89,7 @@ class ClickLog:
     items: Ints
     clicks: Bools
     propensities: Floats | None = None
-    set_aside: SetAside = field(default_factory=SetAside)
+    rejected: Rejections = field(default_factory=Rejections)
     source: str = ""
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ class ClickLog:
 
 
 def collect_log(
-    searches: Iterable[Search], set_aside: SetAside | None = None, source: str = ""
+    searches: Iterable[Search], rejected: Rejections | None = None, source: str = ""
 ) -> ClickLog:
     """Gather searches into arrays.
 
@@ -163,7 +163,7 @@ def collect_log(
     """
     found = list(searches)
     if not found:
-        reasons = ", ".join(set_aside.counts) if set_aside and set_aside.total else "it is empty"
+        reasons = ", ".join(rejected.counts) if rejected and rejected.total else "it is empty"
         raise InputError(f"{source or 'click log'}: no search can be used ({reasons})")
     queries: dict[str, int] = {}
     pairs: dict[Pair, int] = {}
@@ -192,6 +192,6 @@ def collect_log(
         items=items,
         clicks=clicks,
         propensities=propensities if known.any() else None,
-        set_aside=set_aside or SetAside(),
+        rejected=rejected or Rejections(),
         source=source,
     )

@@ -34,9 +34,9 @@ class PolicyEstimates:
         ips: inverse propensity scoring; unbiased, of large variance.
         self_normalised: divides by the weights met instead of those expected; slightly biased,
             of smaller variance.
-        direct: what the click model foretells; as biased as the model is. Its interval covers
+        direct: what the click model predicts; as biased as the model is. Its interval covers
             the queries alone, not the model's error.
-        doubly_robust: the model's foretelling, corrected by IPS where the log disagrees;
+        doubly_robust: the model's prediction, corrected by IPS where the log disagrees;
             unbiased whatever the model, and of small variance where the model is good.
         effective_searches: how many searches drawn by the system itself the log is worth, by
             the spread of its weights (Kish, 1965), per rank that the system fills.
@@ -85,7 +85,7 @@ def estimate_clicks(
         )
     target = target_items(log, rankings)
     weights = place_weights(log, target, clip)
-    foretold = _foretell(log, target, model)
+    predicted = _predict(log, target, model)
     clicks = log.clicks.astype(np.float64)
     norm, influence = _self_normalise(weights, clicks, target)
     places = max(1.0, float((target >= 0).sum()) / len(log))
@@ -95,8 +95,8 @@ def estimate_clicks(
         logged=_normal(clicks.sum(1), confidence),
         ips=_normal((weights * clicks).sum(1), confidence),
         self_normalised=_normal(norm + influence, confidence),
-        direct=_normal(foretold.sum(1), confidence),
-        doubly_robust=_normal((foretold + weights * (clicks - foretold)).sum(1), confidence),
+        direct=_normal(predicted.sum(1), confidence),
+        doubly_robust=_normal((predicted + weights * (clicks - predicted)).sum(1), confidence),
         effective_searches=float(weights.sum()) ** 2 / heavy / places if heavy else 0.0,
         unsupported=_unsupported(log, target),
     )
@@ -123,10 +123,10 @@ def place_weights(log: ClickLog, target: Ints, clip: float | None = None) -> Flo
     return weights if clip is None else np.minimum(weights, clip)
 
 
-def _foretell(log: ClickLog, target: Ints, model: ClickModel | None) -> Floats:
+def _predict(log: ClickLog, target: Ints, model: ClickModel | None) -> Floats:
     """Return P(click) at each place of the system's list.
 
-    A model that is fitted here never foretells a search it has seen: its error would go with
+    A model that is fitted here never predicts a search it has seen: its error would go with
     the weights, and the doubly robust estimate would be biased (Chernozhukov et al., 2018).
     """
     if model is not None:

@@ -1,4 +1,4 @@
-"""How well a click model foretells the clicks of searches it was not fitted on."""
+"""How well a click model predicts the clicks of searches it was not fitted on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Fit:
         perplexity: mean over ranks of `perplexity_by_rank` (Dupret and Piwowarski, 2008).
         perplexity_by_rank: of the clicks at each rank, nothing known of the other clicks.
         conditional_perplexity: over all ranks, the clicks above each known.
-        ctr_by_rank: (foretold, counted) share of clicks at each rank.
+        ctr_by_rank: (predicted, counted) share of clicks at each rank.
 
     """
 

@@ -13,7 +13,7 @@ CLICK_ACTIONS = ("click", "click_through")
 
 
 def read_click_log(path: Path, *, actions: Collection[str] = CLICK_ACTIONS) -> ClickLog:
-    """Read a click log; what cannot be used is set aside and counted.
+    """Read a click log; what cannot be used is rejected and counted.
 
     A table (CSV, TSV, JSONL, JSON, Parquet, gzipped or not) has one product shown a row, clicked
     or not, in the columns session_id, query, position, product_id, clicked and, if known,

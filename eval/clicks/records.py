@@ -24,7 +24,7 @@ class Shown:
 
 
 def read_records(path: Path, rejects: Rejects) -> Iterator[tuple[int, Row]]:
-    """Yield (line number, row); a bad line of a JSONL file is set aside, not fatal."""
+    """Yield (line number, row); a bad line of a JSONL file is rejected, not fatal."""
     if kind_of(path) not in {"jsonl", "ndjson"}:
         yield from read_rows(path)
         return

@@ -1,4 +1,4 @@
-"""What a click log says of each product for each query, freed of position."""
+"""What a click log says of each product for each query, debiased."""
 
 from __future__ import annotations
 

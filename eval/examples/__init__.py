@@ -1,1 +1,1 @@
-"""Where an encoder's lessons come from: the catalogue alone, judgments, clicks."""
+"""Where an encoder's lessons come from: the catalog alone, judgments, clicks."""

@@ -1,4 +1,4 @@
-"""Lessons from a click log, freed of position by a click model."""
+"""Lessons from a click log, debiased by a click model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the catalogue the lessons speak of, and how old it is."""
+"""How much of the catalog the lessons speak of, and how old it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Coverage:
     """Hold coverage and freshness.
 
     Attributes:
-        types: product types found in the catalogue.
+        types: product types found in the catalog.
         taught: of these, types that a lesson names.
         products: share of the products that have such a type.
         date: the attribute that dates products; None where there is none.

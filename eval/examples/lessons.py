@@ -15,7 +15,7 @@ from ...encoder.training.held_out import HeldOut
 from ...errors import InputError
 from ..qrels import Qrels
 from .augment import Augmentation, augment
-from .catalogue import CatalogueQueries, CatalogueQuery
+from .catalog import CatalogQueries, CatalogQuery
 from .coverage import Coverage, measure_coverage
 from .judged import graded_lists, judged_examples
 from .negatives import NearMisses
@@ -60,20 +60,20 @@ class Sources:
     """Say what to learn from.
 
     Attributes:
-        catalogue: how many queries to make from the catalogue.
+        catalog: how many queries to make from the catalog.
         judgments: graded judgments to learn from.
         clicks: judgments read off a click log.
         test: judgments to examine by, which are not learned from; where None, a part of the
             judgments is kept back, or queries for types that training never names.
         augmentation: how queries are rewritten.
-        negatives: near misses an example brings: mined for queries made from the catalogue, judged
+        negatives: near misses an example brings: mined for queries made from the catalog, judged
             lower for the others.
         language: two-letter code of the texts, for the first filter stage; "shop" takes the
             language that the shop stems, "any" all.
 
     """
 
-    catalogue: int = 20_000
+    catalog: int = 20_000
     judgments: Qrels | None = None
     clicks: Qrels | None = None
     test: Qrels | None = None
@@ -125,7 +125,7 @@ def prepare_lessons(
 
     """
     types = ProductTypes(pool)
-    drawn = list(CatalogueQueries(pool, types, seed=seed).draw(sources.catalogue))
+    drawn = list(CatalogQueries(pool, types, seed=seed).draw(sources.catalog))
     judged, test = _part_judgments(sources, seed)
     if test is None:
         drawn, test = _part_queries(drawn, pool, types, seed)
@@ -217,8 +217,8 @@ def _check_enough(given: int, kept: Sequence[Example], filters: FilterReport) ->
 
 
 def _part_queries(
-    drawn: Sequence[CatalogueQuery], pool: Pool, types: ProductTypes, seed: int
-) -> tuple[list[CatalogueQuery], Qrels]:
+    drawn: Sequence[CatalogQuery], pool: Pool, types: ProductTypes, seed: int
+) -> tuple[list[CatalogQuery], Qrels]:
     """Keep back the queries for some types; their answers, all of one grade, examine."""
     topics = sorted({query.topic for query in drawn if query.topic})
     generator = random.Random(seed)  # noqa: S311 - a split, not a secret
@@ -233,12 +233,12 @@ def _part_queries(
         for text in sorted(texts)
     }
 
-    def is_named(query: CatalogueQuery) -> bool:
+    def is_named(query: CatalogQuery) -> bool:
         topic = query.topic or types.of[query.place]
         return any(types.compatible(topic, held) for held in kept_back)
 
     taught = [query for query in drawn if not is_named(query)]
-    return taught, Qrels(grades, source="queries made from the catalogue")
+    return taught, Qrels(grades, source="queries made from the catalog")
 
 
 def _part_examples(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:

@@ -11,7 +11,7 @@ import numpy as np
 from ...encoder.base import FloatArray
 from ...encoder.training.examples import Example
 from ...encoder.truncation import truncate
-from .catalogue import CatalogueQuery
+from .catalog import CatalogQuery
 from .pool import Pool
 from .types import ProductTypes, Terms
 
@@ -27,7 +27,7 @@ _SURE_QUANTILE = 0.1
 
 
 class NearMisses:
-    """Find negatives for queries made from a catalogue, by the lanes of the shop's own search."""
+    """Find negatives for queries made from a catalog, by the lanes of the shop's own search."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class NearMisses:
 
     def examples(
         self,
-        queries: Sequence[CatalogueQuery],
+        queries: Sequence[CatalogQuery],
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> Iterator[Example]:
         """Yield an example for each query; one without a sure near miss has no negatives.
@@ -69,7 +69,7 @@ class NearMisses:
                 topic=" ".join(query.topic),
             )
 
-    def _choose(self, query: CatalogueQuery, near: Sequence[int]) -> Sequence[int]:
+    def _choose(self, query: CatalogQuery, near: Sequence[int]) -> Sequence[int]:
         sure = [place for place in near if self._is_miss(query, place)]
         return self._generator.sample(sure, min(self._per_query, len(sure)))
 
@@ -84,7 +84,7 @@ class NearMisses:
             both = np.unique(np.concatenate([rows[rows >= 0], matches.ravel()]))
             yield self._pool.places_of(both).tolist()
 
-    def _is_miss(self, query: CatalogueQuery, place: int) -> bool:
+    def _is_miss(self, query: CatalogQuery, place: int) -> bool:
         if place in query.answers:
             return False
         if not query.topic:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...encoder.base import Encoder
     from ...retriever.retriever import ECommRetriever
 
-# Above this many products a sample stands for the catalogue: types and words repeat.
+# Above this many products a sample stands for the catalog: types and words repeat.
 MOST_PRODUCTS = 200_000
 
 
@@ -90,7 +90,7 @@ def read_pool(
     Args:
         shop: an open shop.
         cache: the shop's embeddings.
-        limit: products taken; a larger catalogue is sampled.
+        limit: products taken; a larger catalog is sampled.
         seed: of the sample.
         on_progress: called with the number of texts seen so far.
 

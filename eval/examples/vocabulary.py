@@ -1,4 +1,4 @@
-"""Words that shoppers use for each other, read off the catalogue."""
+"""Words that shoppers use for each other, read off the catalog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEAST = 3  # titles a spelling must stand in to be believed
 _WORD = re.compile(r"[^\W\d_]+")
 _MEASURE = re.compile(r"(?<![\w.])(\d+(?:[.,]\d+)?)\s?([^\W\d_]+|[\"″])(?!\w)")
 
-# Spellings of one unit; only those that the catalogue itself uses are exchanged.
+# Spellings of one unit; only those that the catalog itself uses are exchanged.
 UNITS: tuple[tuple[str, ...], ...] = (
     ("gb", "gigabyte", "gig"),
     ("mb", "megabyte"),
@@ -42,7 +42,7 @@ class Vocabulary:
 
     Attributes:
         brands: a brand's spelling -> its others ("tp-link" -> "tp link", "tplink").
-        units: a unit -> its other spellings, of which the catalogue uses at least one.
+        units: a unit -> its other spellings, of which the catalog uses at least one.
         compounds: two words -> one ("sound bar" -> "soundbar"), and back.
         words: how often each word stands in a title; what a spelling error is made of.
 
@@ -76,7 +76,7 @@ def read_vocabulary(products: Sequence[Product]) -> Vocabulary:
 def _brand_aliases(products: Sequence[Product]) -> dict[str, tuple[str, ...]]:
     """Return for each brand its spellings without signs, without spaces, and without its suffix.
 
-    Spellings that other brands' products or the catalogue itself use count too: brands that are
+    Spellings that other brands' products or the catalog itself use count too: brands that are
     one when signs and spaces are taken away are aliases of each other.
     """
     spellings: dict[str, set[str]] = defaultdict(set)
@@ -105,7 +105,7 @@ def _bare(text: str) -> str:
 
 
 def _unit_aliases(used: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """Return the spellings of units that the catalogue uses."""
+    """Return the spellings of units that the catalog uses."""
     aliases = {}
     for family in UNITS:
         if any(used.get(unit, 0) >= _LEAST for unit in family):
@@ -115,7 +115,7 @@ def _unit_aliases(used: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
 
 
 def _compounds(words: Mapping[str, int], pairs: Mapping[tuple[str, str], int]) -> dict[str, str]:
-    """Return "sound bar" <-> "soundbar" where the catalogue writes both."""
+    """Return "sound bar" <-> "soundbar" where the catalog writes both."""
     found = {}
     for (left, right), count in sorted(pairs.items()):
         joined = left + right

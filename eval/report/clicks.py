@@ -52,20 +52,20 @@ def lift_text(lift: Lift) -> str:
 
 
 def fit_table(fits: Iterable[Fit]) -> Table:
-    """Show how well models foretell clicks they were not fitted on; lower perplexity is better."""
-    table = titled("Click models on held-out searches (a perplexity of 1 foretells every click)")
+    """Show how well models predict clicks they were not fitted on; lower perplexity is better."""
+    table = titled("Click models on held-out searches (a perplexity of 1 predicts every click)")
     table.add_column("model")
     for name in ("searches", "log-likelihood", "perplexity", "given clicks above", "CTR at rank 1"):
         table.add_column(name, justify="right")
     for fit in fits:
-        foretold, counted = fit.ctr_by_rank[0]
+        predicted, counted = fit.ctr_by_rank[0]
         table.add_row(
             fit.model,
             f"{fit.searches:,}",
             f"{fit.log_likelihood:.4f}",
             f"{fit.perplexity:.4f}",
             f"{fit.conditional_perplexity:.4f}",
-            f"{percent(foretold, 1)} of {percent(counted, 1)}",
+            f"{percent(predicted, 1)} of {percent(counted, 1)}",
         )
     return table
 

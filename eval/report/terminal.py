@@ -107,9 +107,9 @@ def _slices(found: Evaluation) -> Table:
 
 
 def _coverage(found: Evaluation) -> Table:
-    table = titled(f"Catalogue shown in the top {found.k}")
+    table = titled(f"Catalog shown in the top {found.k}")
     table.add_column("system")
-    for name in ("products", "of at most", "of the catalogue", "Gini", "Gini of shown"):
+    for name in ("products", "of at most", "of the catalog", "Gini", "Gini of shown"):
         table.add_column(name, justify="right")
     for row in found.coverage:
         table.add_row(

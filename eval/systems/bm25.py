@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..catalogue import FIELDS, Catalogue
+from ..catalog import FIELDS, CatalogTexts
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -40,32 +40,32 @@ class Bm25Fields:
     """Score queries against each field of each product.
 
     Args:
-        catalogue: the products' words.
+        catalog: the products' words.
         queries: where these are the only texts that will be asked, an index takes less time to
             build: any other word counts towards a product's length and for nothing else.
 
     """
 
-    def __init__(self, catalogue: Catalogue, queries: Iterable[str] | None = None) -> None:
-        self.catalogue = catalogue
+    def __init__(self, catalog: CatalogTexts, queries: Iterable[str] | None = None) -> None:
+        self.catalog = catalog
         self._asked: frozenset[str] | None = None
         if queries is not None:
-            self._asked = frozenset(w for text in queries for w in catalogue.analysis.terms(text))
+            self._asked = frozenset(w for text in queries for w in catalog.analysis.terms(text))
         self._words = lru_cache(maxsize=len(FIELDS))(self._find_words)
         self._index = lru_cache(maxsize=2 * len(FIELDS))(self._build)
 
     def field_scores(self, text: str, name: str, k1: float, b: float) -> Scores:
         """Return one field's BM25 score of every product, (n,)."""
-        zeros = np.zeros(len(self.catalogue), dtype=np.float32)
-        if name not in self.catalogue.fields:
+        zeros = np.zeros(len(self.catalog), dtype=np.float32)
+        if name not in self.catalog.fields:
             return zeros
         index = self._index(name, k1, b)
-        known = [word for word in self.catalogue.analysis.terms(text) if word in index.vocab_dict]
+        known = [word for word in self.catalog.analysis.terms(text) if word in index.vocab_dict]
         return np.asarray(index.get_scores(known), dtype=np.float32) if known else zeros
 
     def scores(self, text: str, settings: Bm25Settings) -> Scores:
         """Return every product's score, (n,); 0 where no word of the query occurs."""
-        total = np.zeros(len(self.catalogue), dtype=np.float32)
+        total = np.zeros(len(self.catalog), dtype=np.float32)
         for name, boost in settings.boosts.items():
             if boost:
                 total += boost * self.field_scores(text, name, settings.k1, settings.b)
@@ -81,10 +81,9 @@ class Bm25Fields:
     def _find_words(self, name: str) -> list[list[str]]:
         asked = self._asked
         if asked is None:
-            return self.catalogue.words[name]
+            return self.catalog.words[name]
         return [
-            [word if word in asked else "" for word in words]
-            for words in self.catalogue.words[name]
+            [word if word in asked else "" for word in words] for words in self.catalog.words[name]
         ]
 
 
@@ -99,8 +98,8 @@ class Bm25System:
         self.name = name
 
     def rank(self, queries: Mapping[str, str], k: int) -> Run:
-        """Rank the products that share a word with the query; ties in catalogue order."""
-        product_ids = self._fields.catalogue.product_ids
+        """Rank the products that share a word with the query; ties in catalog order."""
+        product_ids = self._fields.catalog.product_ids
         rankings, scores = {}, {}
         for query, text in queries.items():
             found = self._fields.scores(text, self.settings)

@@ -1,4 +1,4 @@
-"""Rank by an encoder alone: exact nearest vectors over a whole catalogue."""
+"""Rank by an encoder alone: exact nearest vectors over a whole catalog."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ K1 = (0.4, 0.8, 1.2, 2.0)
 B = (0.0, 0.4, 0.75)
 BOOSTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 CUTOFF = 10
-# Tuning costs a scan of the catalogue for each query and setting.
+# Tuning costs a scan of the catalog for each query and setting.
 LARGEST_SAMPLE = 300
 
 
@@ -72,7 +72,7 @@ def tune_bm25(
 
     """
     queries = _sample([query for query in qrels.grades if qrels.relevant(query)], seed)
-    asked = Bm25Fields(fields.catalogue, [qrels.text(query) for query in queries])
+    asked = Bm25Fields(fields.catalog, [qrels.text(query) for query in queries])
     grids = [_Grid.build(asked, qrels, queries, k1, b, depth) for k1, b in pairs(K1, B)]
     everything = np.arange(len(queries))
     best = _choose(grids, everything)
@@ -132,7 +132,7 @@ class _Grid:
         depth: int,
     ) -> _Grid:
         """Score the candidates: the `depth` best of each field."""
-        names = fields.catalogue.fields
+        names = fields.catalog.fields
         parts, gains = [], []
         for query in queries:
             scores = np.stack(
@@ -141,7 +141,7 @@ class _Grid:
             rows = _candidates(scores, depth)
             parts.append(scores[:, rows].T)
             judged = qrels.grades[query]
-            ids = (fields.catalogue.product_ids[row] for row in rows)
+            ids = (fields.catalog.product_ids[row] for row in rows)
             gains.append([qrels.gain(judged.get(product, 0)) for product in ids])
         return cls(k1, b, names, _padded(parts), _padded_rows(gains), _ideal(qrels, queries), {})
 

@@ -1,1 +1,1 @@
-"""The in-memory mirror of product facts that filters and facets read."""
+"""The in-memory columns of products that filters and facets read."""

@@ -11,7 +11,7 @@ from .columns import free_name
 from .fields import FieldMap
 from .flatten import flatten
 from .prices import PriceUnit, currency_code, parse_price
-from .records import RawRecord, SetAside
+from .records import RawRecord, Rejected
 from .values import (
     as_attribute,
     as_category,
@@ -31,21 +31,21 @@ def to_product(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "
     """Return the product that a record describes.
 
     Raises:
-        SetAside: a RecordError; there is no id, no title, or the price cannot be read.
+        Rejected: a RecordError; there is no id, no title, or the price cannot be read.
 
     """
     flat = flatten(record.fields)
     try:
         return _convert(flat, fields, price_unit)
     except RecordError as error:
-        raise _set_aside(record, error.reason) from None
+        raise _rejected(record, error.reason) from None
 
 
 def product_id(record: RawRecord, fields: FieldMap) -> str:
     """Return a record's product id alone, cheaply.
 
     Raises:
-        SetAside: a RecordError; there is no id.
+        Rejected: a RecordError; there is no id.
 
     """
     flat = record.fields
@@ -53,12 +53,12 @@ def product_id(record: RawRecord, fields: FieldMap) -> str:
         flat = flatten(flat)
     found = as_text(fields.first(flat, "product_id"))
     if not found:
-        raise _set_aside(record, _no_id(fields))
+        raise _rejected(record, _no_id(fields))
     return found
 
 
-def _set_aside(record: RawRecord, reason: str) -> SetAside:
-    return SetAside(reason, source=record.source, line=record.line, record=record.fields)
+def _rejected(record: RawRecord, reason: str) -> Rejected:
+    return Rejected(reason, source=record.source, line=record.line, record=record.fields)
 
 
 def _no_id(fields: FieldMap) -> str:

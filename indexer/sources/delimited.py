@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .lines import numbered_lines
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .stream import ByteStream
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -19,12 +19,12 @@ _DELIMITERS = ",;\t|"
 Numbered = tuple[int, str]
 
 
-def read_csv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+def read_csv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row; comma, semicolon, tab or bar is told by the header."""
     return _read(stream, None)
 
 
-def read_tsv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+def read_tsv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row of a file whose cells are set apart by tabs."""
     return _read(stream, "\t")
 
@@ -34,11 +34,11 @@ class _Lines:
     """Feed lines to the CSV parser and remember those of the row being read.
 
     A stray quotation mark makes a row swallow what follows it. Then the first line of that row
-    is set aside and the others are read again.
+    is rejected and the others are read again.
     """
 
-    source: Iterator[Numbered | SetAside]
-    set_aside: deque[SetAside] = field(default_factory=deque)
+    source: Iterator[Numbered | Rejected]
+    rejected: deque[Rejected] = field(default_factory=deque)
     row: list[Numbered] = field(default_factory=list)
     _again: deque[Numbered] = field(default_factory=deque)
 
@@ -46,9 +46,9 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        item: Numbered | SetAside = self._again.popleft() if self._again else next(self.source)
-        while isinstance(item, SetAside):
-            self.set_aside.append(item)
+        item: Numbered | Rejected = self._again.popleft() if self._again else next(self.source)
+        while isinstance(item, Rejected):
+            self.rejected.append(item)
             item = next(self.source)
         self.row.append(item)
         return item[1]
@@ -58,7 +58,7 @@ class _Lines:
         self.row.clear()
 
 
-def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | SetAside]:
+def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Rejected]:
     lines = _Lines(_text_lines(stream))
     first = next(lines, None)
     if first is None:
@@ -69,7 +69,7 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Set
     try:
         names = _column_names(next(rows))
     except csv.Error as error:
-        yield SetAside(
+        yield Rejected(
             f"the header cannot be read ({error})", source=stream.name, line=1, ends=True
         )
         return
@@ -81,8 +81,8 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Set
         except csv.Error as error:
             reason = f"the row cannot be read ({error})"
             rows = parse()
-        while lines.set_aside:
-            yield lines.set_aside.popleft()
+        while lines.rejected:
+            yield lines.rejected.popleft()
         if cells is None and not reason:
             return
         if cells is not None:
@@ -93,7 +93,7 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Set
             )
             continue
         number, text = lines.row[0]
-        yield SetAside(reason, source=stream.name, line=number, record=text.rstrip("\r\n"))
+        yield Rejected(reason, source=stream.name, line=number, record=text.rstrip("\r\n"))
         lines.read_again()
         rows = parse()
 
@@ -120,13 +120,13 @@ def _column_names(cells: list[str]) -> list[str]:
     return names
 
 
-def _text_lines(stream: ByteStream) -> Iterator[Numbered | SetAside]:
+def _text_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
     if stream.head.startswith(_UTF16):
         text = io.TextIOWrapper(stream.body, encoding="utf-16", errors="replace", newline="\n")
         yield from enumerate(text, start=1)
         return
     for item in numbered_lines(stream):
-        if isinstance(item, SetAside):
+        if isinstance(item, Rejected):
             yield item
             continue
         number, line = item
@@ -136,11 +136,11 @@ def _text_lines(stream: ByteStream) -> Iterator[Numbered | SetAside]:
             yield _windows(stream.name, number, line)
 
 
-def _windows(source: str, number: int, line: bytes) -> Numbered | SetAside:
+def _windows(source: str, number: int, line: bytes) -> Numbered | Rejected:
     """Decode a line as Windows-1252, which spreadsheets write where they do not write UTF-8."""
     try:
         return number, line.decode("cp1252")
     except UnicodeDecodeError:
         read = line.decode("utf-8", "replace")
         reason = "the line is neither UTF-8 nor Windows-1252"
-        return SetAside(reason, source=source, line=number, record=read)
+        return Rejected(reason, source=source, line=number, record=read)

@@ -8,7 +8,7 @@ import ijson
 import orjson
 
 from .json_lines import as_record, read_json_lines
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .stream import ByteStream
 
 _BOM = b"\xef\xbb\xbf"
@@ -18,7 +18,7 @@ _DEEPEST_ARRAY = 3
 Event = tuple[str, object]
 
 
-def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
     """Yield the objects of a JSON array, wherever it stands, or of JSON Lines.
 
     Raises nothing: a document that breaks off gives what stood before, then an error.
@@ -38,7 +38,7 @@ def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecor
     except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
         first_line = str(error).splitlines()[0].strip() if str(error) else "unreadable"
         reason = f"the JSON document cannot be read further ({first_line})"
-        yield SetAside(reason, source=stream.name, line=position + 1, ends=True)
+        yield Rejected(reason, source=stream.name, line=position + 1, ends=True)
 
 
 def is_json_lines(head: bytes) -> bool:

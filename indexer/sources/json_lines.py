@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import orjson
 
 from .lines import numbered_lines
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .stream import ByteStream
 
 
-def read_json_lines(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
-    """Yield a record for each line; a line that is no JSON object is set aside."""
+def read_json_lines(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
+    """Yield a record for each line; a line that is no JSON object is rejected."""
     for item in numbered_lines(stream):
-        if isinstance(item, SetAside):
+        if isinstance(item, Rejected):
             yield item
             continue
         number, line = item
@@ -27,28 +27,28 @@ def read_json_lines(stream: ByteStream, progress: SourceProgress) -> Iterator[Ra
         yield as_record(value, stream.name, number)
 
 
-def as_record(value: object, source: str, line: int) -> RawRecord | SetAside:
-    """Return the record that a JSON value holds; anything but an object is set aside."""
+def as_record(value: object, source: str, line: int) -> RawRecord | Rejected:
+    """Return the record that a JSON value holds; anything but an object is rejected."""
     if isinstance(value, dict):
         return RawRecord(source, line, value)
     kind = "null" if value is None else type(value).__name__
     reason = f"the record is not a JSON object but {kind}"
-    return SetAside(reason, source=source, line=line, record=value)
+    return Rejected(reason, source=source, line=line, record=value)
 
 
 def _second_try(
     source: str, number: int, line: bytes, error: orjson.JSONDecodeError
-) -> RawRecord | SetAside:
+) -> RawRecord | Rejected:
     """Read what Python writes though JSON forbids it: NaN, Infinity, lone surrogates."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as bad:
         reason = f"the line is not UTF-8 (byte {bad.start + 1})"
         read = line.decode("utf-8", "replace")
-        return SetAside(reason, source=source, line=number, record=read)
+        return Rejected(reason, source=source, line=number, record=read)
     try:
         value = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         reason = f"the line is not JSON ({error.msg.split(':')[0]}, column {error.colno})"
-        return SetAside(reason, source=source, line=number, record=text)
+        return Rejected(reason, source=source, line=number, record=text)
     return as_record(value, source, number)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .records import SetAside
+from .records import Rejected
 from .stream import ByteStream
 
 LONGEST_LINE = 1 << 26
-"""64 MiB: a longer line is set aside unread."""
+"""64 MiB: a longer line is rejected unread."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
-def numbered_lines(stream: ByteStream) -> Iterator[tuple[int, bytes] | SetAside]:
+def numbered_lines(stream: ByteStream) -> Iterator[tuple[int, bytes] | Rejected]:
     """Yield each line that is not blank with its number, from 1, without a byte order mark."""
     read_line = stream.body.readline
     number = 0
@@ -28,9 +28,9 @@ def numbered_lines(stream: ByteStream) -> Iterator[tuple[int, bytes] | SetAside]
             yield number, line
 
 
-def _too_long(stream: ByteStream, number: int, line: bytes) -> SetAside:
+def _too_long(stream: ByteStream, number: int, line: bytes) -> Rejected:
     start = line[:1000].decode("utf-8", "replace")
     while line and not line.endswith(b"\n"):
         line = stream.body.readline(LONGEST_LINE)
     reason = f"the line is longer than {LONGEST_LINE >> 20} MiB"
-    return SetAside(reason, source=stream.name, line=number, record=start)
+    return Rejected(reason, source=stream.name, line=number, record=start)

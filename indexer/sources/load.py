@@ -11,11 +11,11 @@ from .delimited import read_csv, read_tsv
 from .json_document import read_json
 from .json_lines import read_json_lines
 from .parquet import read_parquet
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .stream import STDIN, ByteStream, existing_file, open_stream
 from .table import read_table
 
-Records = Iterator[RawRecord | SetAside]
+Records = Iterator[RawRecord | Rejected]
 
 STREAM_READERS: dict[str, Callable[[ByteStream, SourceProgress], Records]] = {
     ".jsonl": read_json_lines,
@@ -30,7 +30,7 @@ FILE_READERS: dict[str, Callable[[str, SourceProgress], Records]] = {
 
 
 def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
-    """Return the records of a source as a stream, with those that had to be set aside.
+    """Return the records of a source as a stream, with those that had to be rejected.
 
     `spec` is a file name, optionally with .gz, a table such as "sqlite:///shop.db#products",
     or "-" for standard input.
@@ -77,7 +77,7 @@ def _read_stream(
             line = item.line or line
             yield item
         if stream.problem:
-            yield SetAside(stream.problem, source=stream.name, line=line + 1, ends=True)
+            yield Rejected(stream.problem, source=stream.name, line=line + 1, ends=True)
 
 
 def _recognise(head: bytes) -> Callable[[ByteStream, SourceProgress], Records]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import InputError
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .stream import existing_file, open_stream
 
 _BATCH_ROWS = 1000
 
 
-def read_parquet(spec: str, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+def read_parquet(spec: str, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row; a batch that cannot be decoded ends the reading.
 
     Raises:
@@ -38,7 +38,7 @@ def read_parquet(spec: str, progress: SourceProgress) -> Iterator[RawRecord | Se
                     yield RawRecord(spec, line, fields)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = f"the rows from here on cannot be read ({_first_line(error)})"
-            yield SetAside(reason, source=spec, line=line + 1, ends=True)
+            yield Rejected(reason, source=spec, line=line + 1, ends=True)
     progress.finish(size)
 
 

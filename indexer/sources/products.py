@@ -15,7 +15,7 @@ from .convert import product_id, to_product
 from .fields import FieldMap
 from .load import Records, read_records
 from .prices import PriceUnit
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 from .shopify import complete_rows
 from .stream import size_of
 
@@ -69,8 +69,8 @@ def read_items(
     price_unit: PriceUnit = "units",
     on_recognised: Callable[[str, FieldMap], None] | None = None,
     progress: SourceProgress | None = None,
-) -> Iterator[SourceItem | SetAside]:
-    """Return the records of all sources in order, not yet converted, and those set aside.
+) -> Iterator[SourceItem | Rejected]:
+    """Return the records of all sources in order, not yet converted, and those rejected.
 
     Fields are recognised for each source by itself, from its first records; `on_recognised` is
     called with the source and its map before the first item of that source is given.
@@ -107,9 +107,9 @@ def _items(
     price_unit: PriceUnit,
     on_recognised: Callable[[str, FieldMap], None] | None,
     progress: SourceProgress,
-) -> Iterator[SourceItem | SetAside]:
+) -> Iterator[SourceItem | Rejected]:
     records = complete_rows(records, progress)
-    head: list[RawRecord | SetAside] = []
+    head: list[RawRecord | Rejected] = []
     sample: list[RawRecord] = []
     for item in records:
         head.append(item)
@@ -118,25 +118,25 @@ def _items(
         if len(sample) == SAMPLE_RECORDS or (sample and len(head) > _LONGEST_HEAD):
             break
         if len(head) > _LONGEST_HEAD:  # unreadable from the start: hold none of it
-            yield from (bad for bad in head if isinstance(bad, SetAside))
+            yield from (bad for bad in head if isinstance(bad, Rejected))
             head.clear()
     if not sample:
-        yield from (bad for bad in head if isinstance(bad, SetAside))
+        yield from (bad for bad in head if isinstance(bad, Rejected))
         return
     fields = FieldMap.recognise(sample, overrides)
     if on_recognised:
         on_recognised(spec, fields)
     for item in chain(head, records):
-        yield item if isinstance(item, SetAside) else _item(item, fields, price_unit)
+        yield item if isinstance(item, Rejected) else _item(item, fields, price_unit)
 
 
-def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | SetAside:
+def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | Rejected:
     try:
         found = product_id(record, fields)
         digest = record_digest(record, fields, price_unit=price_unit)
-    except SetAside as error:
+    except Rejected as error:
         return error
     except (RecursionError, ValueError) as error:
         reason = f"the record cannot be taken in ({error})"
-        return SetAside(reason, source=record.source, line=record.line)
+        return Rejected(reason, source=record.source, line=record.line)
     return SourceItem(found, digest, record, fields, price_unit)

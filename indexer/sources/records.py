@@ -1,4 +1,4 @@
-"""What a source gives: records as read, records set aside, and how far reading has come."""
+"""What a source gives: records as read, rejected records, and how far reading has come."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class RawRecord:
     fields: Mapping[str, object]
 
 
-class SetAside(RecordError):  # noqa: N818 - reads as what became of the record
-    """Report one record that was set aside, together with what was read of it.
+class Rejected(RecordError):  # noqa: N818 - reads as what became of the record
+    """Report one record that was rejected, together with what was read of it.
 
     Attributes:
         record: what could be read of it.

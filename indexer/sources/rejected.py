@@ -1,4 +1,4 @@
-"""The file of records that were set aside, with where they stood and why."""
+"""The file of records that were rejected, with where they stood and why."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import IO, Self
 
 from ...closing import Closing
 from ...errors import RecordError
-from .records import SetAside
+from .records import Rejected
 
 _LONGEST_RECORD = 10_000
 _QUOTED = re.compile(r"'[^']*'")
 
 
 class RejectedFile(Closing):
-    """Write records that were set aside to a JSON Lines file, and count them by reason.
+    """Write records that were rejected to a JSON Lines file, and count them by reason.
 
     A file left by an earlier run is removed on entering; without a rejected record there is
     none. Use it as a context manager.
@@ -30,7 +30,7 @@ class RejectedFile(Closing):
 
     @property
     def total(self) -> int:
-        """Return how many records were set aside."""
+        """Return how many records were rejected."""
         return self.counts.total()
 
     def add(self, error: RecordError) -> None:
@@ -40,7 +40,7 @@ class RejectedFile(Closing):
         # Counted without the value, so that "price 'abc'" and "price 'x'" are one reason.
         self.counts[_QUOTED.sub("…", error.reason)] += 1
         line = {"source": error.source, "line": error.line, "reason": error.reason}
-        record = error.record if isinstance(error, SetAside) else None
+        record = error.record if isinstance(error, Rejected) else None
         self._file.write(json.dumps({**line, "record": _short(record)}) + "\n")
 
     def __enter__(self) -> Self:

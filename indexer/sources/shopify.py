@@ -7,7 +7,7 @@ from itertools import chain
 
 from .names import fold_name
 from .recognition import is_shopify
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 
 _INHERITED = ("title", "bodyhtml", "vendor", "productcategory", "type", "tags", "imagesrc")
 _OPTIONS = ("option1", "option2", "option3")
@@ -15,8 +15,8 @@ _VARIANT = ("variantsku", "variantprice", "variantbarcode", "option1value")
 
 
 def complete_rows(
-    items: Iterable[RawRecord | SetAside], progress: SourceProgress
-) -> Iterator[RawRecord | SetAside]:
+    items: Iterable[RawRecord | Rejected], progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield the records of any source; the rows of a Shopify export are put together."""
     items = iter(items)
     for item in items:
@@ -28,8 +28,8 @@ def complete_rows(
 
 
 def join_rows(
-    items: Iterable[RawRecord | SetAside], progress: SourceProgress
-) -> Iterator[RawRecord | SetAside]:
+    items: Iterable[RawRecord | Rejected], progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield a record for each variant, complete in itself.
 
     A later row of a handle takes title, text, vendor and options' names from the first. A row
@@ -40,7 +40,7 @@ def join_rows(
     handle = ""
     first: dict[str, object] = {}
     for item in items:
-        if isinstance(item, SetAside):
+        if isinstance(item, Rejected):
             yield item
             continue
         row = {fold_name(name): name for name in item.fields}

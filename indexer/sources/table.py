@@ -10,12 +10,12 @@ from sqlalchemy import URL, Engine, MetaData, Table, create_engine, inspect, mak
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ...errors import InputError, MissingExtra
-from .records import RawRecord, SetAside, SourceProgress
+from .records import RawRecord, Rejected, SourceProgress
 
 _FETCH_ROWS = 1000
 
 
-def read_table(spec: str, progress: SourceProgress) -> Iterator[RawRecord | SetAside]:
+def read_table(spec: str, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row of the table in `spec`, such as "sqlite:///shop.db#products".
 
     Raises:
@@ -33,7 +33,7 @@ def read_table(spec: str, progress: SourceProgress) -> Iterator[RawRecord | SetA
                 yield RawRecord(name, line, {str(key): value for key, value in row.items()})
         except (SQLAlchemyError, ValueError) as error:
             reason = f"the rows from here on cannot be read ({_first_line(error)})"
-            yield SetAside(reason, source=name, line=line + 1, ends=True)
+            yield Rejected(reason, source=name, line=line + 1, ends=True)
 
 
 def check_table(spec: str) -> None:

@@ -33,7 +33,7 @@ class Neighbors:
 class VectorIndex(ABC):
     """Find the rows whose vectors are closest to a query.
 
-    A row is the catalogue's own number of a product: a non-negative integer that stays with
+    A row is the catalog's own number of a product: a non-negative integer that stays with
     it; there may be gaps. Searches may run in several threads at once; `add` and `remove`
     must not run beside anything else.
 

@@ -33,10 +33,10 @@ def build_index(
 ) -> VectorIndex:
     """Train and fill an index of `count` vectors that come as (rows, vectors) batches.
 
-    `sample` gives the vectors to train on, drawn evenly over the catalogue: an (n, dim)
+    `sample` gives the vectors to train on, drawn evenly over the catalog: an (n, dim)
     array, or a function of the number wanted, called only where the kind of index needs
     training. Without it the first vectors of the stream are trained on, which is worse where
-    the catalogue is sorted. `progress` is told how many more vectors were added. Exact vectors
+    the catalog is sorted. `progress` is told how many more vectors were added. Exact vectors
     that the index does not itself keep go to an unnamed file in `scratch` once they are large.
     """
     index = FaissIndex(spec, dim, similarity, scratch=scratch)

@@ -1,4 +1,4 @@
-"""Choose what index fits a catalogue, and check one that was asked for by hand."""
+"""Choose what index fits a catalog, and check one that was asked for by hand."""
 
 from __future__ import annotations
 

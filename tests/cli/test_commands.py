@@ -1,4 +1,4 @@
-"""The command line, run as a user runs it, on the sample catalogue."""
+"""The command line, run as a user runs it, on the sample catalog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import typer
 from dsv3.cli.app import app, main
 
-CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
+CATALOG = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
 
 
 Runner = Callable[..., CompletedProcess[str]]
@@ -32,12 +32,12 @@ def lines(done: CompletedProcess[str]) -> list[dict[str, Any]]:
 
 
 def test_index_says_what_it_recognised_and_what_it_did(dsv3: Runner, tmp_path: Path) -> None:
-    done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
+    done = dsv3("index", CATALOG, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
     assert done.returncode == 0
     assert "Fields of" in done.stderr
     assert "description" in done.stderr
     assert "529 added" in done.stdout
-    again = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3")
+    again = dsv3("index", CATALOG, "--into", tmp_path / "s.dsv3")
     assert "529 unchanged" in again.stdout
     assert "up to date" in again.stdout
 
@@ -99,11 +99,11 @@ def test_search_browses_and_finds_nothing_politely(dsv3: Runner, shop: Path) -> 
         (["index", "missing.jsonl"], "missing.jsonl"),
         (["index", "list.xlsx"], "list.xlsx"),
         (["index", "x.jsonl", "--map", "title"], "--map 'title'"),
-        (["index", "CATALOGUE", "--template", "{title"], "template"),
-        (["index", "CATALOGUE", "--encoder", "hashing:x"], "hashing:x"),
-        (["index", "CATALOGUE", "--index", "Nonsense7"], "Nonsense7"),
-        (["index", "CATALOGUE", "--language", "klingon"], "klingon"),
-        (["index", "CATALOGUE", "--catalog", "mysql://me:secret@host/db"], "mysql"),
+        (["index", "CATALOG", "--template", "{title"], "template"),
+        (["index", "CATALOG", "--encoder", "hashing:x"], "hashing:x"),
+        (["index", "CATALOG", "--index", "Nonsense7"], "Nonsense7"),
+        (["index", "CATALOG", "--language", "klingon"], "klingon"),
+        (["index", "CATALOG", "--catalog", "mysql://me:secret@host/db"], "mysql"),
         (["info", "none.dsv3"], "there is no shop"),
         (["delete", "none.dsv3", "1"], "there is no shop"),
     ],
@@ -117,7 +117,7 @@ def test_an_error_is_one_line_and_a_status(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names = {"SHOP": str(shop), "CATALOGUE": str(CATALOGUE)}
+    names = {"SHOP": str(shop), "CATALOG": str(CATALOG)}
     given = [names.get(each, each) for each in arguments]
     if given[0] == "index" and "--encoder" not in given:
         given += ["--encoder", "hashing"]
@@ -145,7 +145,7 @@ def test_the_names_of_recognised_fields_are_shown_whole(
     dsv3: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    done = dsv3("index", CATALOGUE, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
+    done = dsv3("index", CATALOG, "--into", tmp_path / "s.dsv3", "--encoder", "hashing")
     shown = {line.split()[0] for line in done.stderr.splitlines() if line.strip()}
     assert {"product_id", "description", "image_url", "attributes"} <= shown
 
@@ -166,7 +166,7 @@ def test_a_filter_that_lets_nothing_pass_says_so(dsv3: Runner, shop: Path) -> No
 
 def test_info_and_delete(dsv3: Runner, tmp_path: Path) -> None:
     shop = tmp_path / "s.dsv3"
-    dsv3("index", CATALOGUE, "--into", shop, "--encoder", "hashing")
+    dsv3("index", CATALOG, "--into", shop, "--encoder", "hashing")
     (found,) = lines(dsv3("info", shop, "--json", "--check"))
     assert (found["products"], found["problems"]) == (529, [])
     (first,) = lines(dsv3("search", "", "--in", shop, "-k", "1", "--json"))

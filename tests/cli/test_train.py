@@ -1,4 +1,4 @@
-"""`dsv3 train` and `dsv3 index --gate`, run as a user runs them."""
+"""`dsv3 train` and `dsv3 index --if-not-worse`, run as a user runs them."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_bad_options(shop: Path, tmp_path: Path, option: tuple[str, ...], told: 
     assert told in f"{done.exception}{done.output}"
 
 
-def test_a_gate_keeps_a_worse_encoder_out(shop: Path) -> None:
+def test_a_worse_encoder_is_kept_out(shop: Path) -> None:
     before = Shop(shop).generations.current()
-    done = dsv3("index", "--into", shop, "--encoder", TINY, "--gate", "-j", JUDGMENTS)
+    done = dsv3("index", "--into", shop, "--encoder", TINY, "--if-not-worse", "-j", JUDGMENTS)
     assert done.exit_code == 1, done.output
     assert "stays as it is" in done.stderr
     assert Shop(shop).generations.current() == before
@@ -102,15 +102,16 @@ def test_a_gate_keeps_a_worse_encoder_out(shop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_gate_lets_a_better_encoder_in(shop: Path) -> None:
+def test_a_better_encoder_is_let_in(shop: Path) -> None:
     before = Shop(shop).generations.current()
-    done = dsv3("index", "--into", shop, "--encoder", "default", "--gate", "-j", JUDGMENTS)
+    done = dsv3("index", "--into", shop, "--encoder", "default", "--if-not-worse", "-j", JUDGMENTS)
     assert done.exit_code == 0, done.output
     assert Shop(shop).generations.current() != before
     assert Shop(shop).settings.encoder == "default"
 
 
-def test_a_gate_needs_a_change_and_judgments(shop: Path) -> None:
-    assert "--gate judges a change" in str(dsv3("index", "--into", shop, "--gate").exception)
-    done = dsv3("index", "--into", shop, "--gate", "--encoder", TINY)
-    assert "--gate needs --judgments" in str(done.exception)
+def test_if_not_worse_needs_a_change_and_judgments(shop: Path) -> None:
+    done = dsv3("index", "--into", shop, "--if-not-worse")
+    assert "--if-not-worse judges a change" in str(done.exception)
+    done = dsv3("index", "--into", shop, "--if-not-worse", "--encoder", TINY)
+    assert "--if-not-worse needs --judgments" in str(done.exception)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.indexer.product import Product
 
@@ -30,9 +30,9 @@ def products() -> list[Product]:
 
 
 @pytest.fixture(scope="session")
-def catalogue(products: list[Product]) -> Catalogue:
+def catalog(products: list[Product]) -> CatalogTexts:
     """Return the words of those products."""
-    return Catalogue(products)
+    return CatalogTexts(products)
 
 
 @pytest.fixture(scope="session")

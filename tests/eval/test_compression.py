@@ -84,7 +84,7 @@ def test_models_are_compared_with_the_first(shop: Path, judged: Qrels, tmp_path:
     assert "100.0% [100.0%, 100.0%]" in lines[3]
 
 
-def test_a_smaller_catalogue_holds_all_that_is_judged(
+def test_a_smaller_catalog_holds_all_that_is_judged(
     shop: Path, judged: Qrels, tmp_path: Path
 ) -> None:
     from dsv3.eval.compression import _drawn

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from dsv3.errors import InputError
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES, P, nDCG
@@ -12,12 +12,12 @@ from dsv3.eval.systems.base import RandomSystem
 from dsv3.eval.systems.bm25 import Bm25Fields, Bm25System
 
 
-def test_bm25_beats_random_and_the_report_says_so(catalogue: Catalogue, qrels: Qrels) -> None:
+def test_bm25_beats_random_and_the_report_says_so(catalog: CatalogTexts, qrels: Qrels) -> None:
     runs = [
-        RandomSystem(catalogue.product_ids).rank(qrels.queries, 60),
-        Bm25System(Bm25Fields(catalogue)).rank(qrels.queries, 60),
+        RandomSystem(catalog.product_ids).rank(qrels.queries, 60),
+        Bm25System(Bm25Fields(catalog)).rank(qrels.queries, 60),
     ]
-    found = evaluate(qrels, runs, catalogue=catalogue)
+    found = evaluate(qrels, runs, catalog=catalog)
     assert found.subject == "bm25"
     assert found.baseline == "random"
     comparison = found.comparison()
@@ -48,11 +48,11 @@ def test_clicks_say_how_far_they_order_systems_as_judgments_do(qrels: Qrels) -> 
     assert not any("Kendall" in note for note in pair.notes)
 
 
-def test_worst_and_most_changed_show_both_sides(catalogue: Catalogue) -> None:
+def test_worst_and_most_changed_show_both_sides(catalog: CatalogTexts) -> None:
     qrels = collect([("q", "shoe-1", 3), ("q", "shoe-2", 1), ("r", "hat-1", 3), ("s", "x", 0)])
     before = Run("before", {"q": ["shoe-1"], "r": ["hat-1"]})
     after = Run("after", {"q": ["hat-9", "shoe-2"], "r": ["hat-1"]})
-    found = evaluate(qrels, [before, after], catalogue=catalogue)
+    found = evaluate(qrels, [before, after], catalog=catalog)
     worst = found.worst(1)[0]
     assert worst.query == "q"
     assert [shown.grade for shown in worst.shown["after"]] == [None, 1]
@@ -92,9 +92,9 @@ def test_what_cannot_be_evaluated_is_refused(
         evaluate(collect([("q", "a", 1)]), runs, baseline=baseline)
 
 
-def test_the_same_seed_gives_the_same_numbers(catalogue: Catalogue, qrels: Qrels) -> None:
+def test_the_same_seed_gives_the_same_numbers(catalog: CatalogTexts, qrels: Qrels) -> None:
     runs = [
-        RandomSystem(catalogue.product_ids, seed).rank(qrels.queries, 20).renamed(f"r{seed}")
+        RandomSystem(catalog.product_ids, seed).rank(qrels.queries, 20).renamed(f"r{seed}")
         for seed in (0, 1)
     ]
     first, second = (evaluate(qrels, runs, measures=DEFAULT_MEASURES[:2]) for _ in range(2))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.longtail import measure_slices, slice_by_log, slice_by_signs
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.run import Run
@@ -14,9 +14,9 @@ def test_the_log_cuts_by_share_of_searches() -> None:
     assert parts == {"head": ["Shoes"], "torso": ["hat"], "tail": ["lamp", "never searched"]}
 
 
-def test_signs_cut_where_there_is_no_log(catalogue: Catalogue) -> None:
+def test_signs_cut_where_there_is_no_log(catalog: CatalogTexts) -> None:
     texts = ("red", "red shoe model", "zeppelin", "zeppelin in a hat", "red usb")
-    parts = slice_by_signs(collect([(q, "p", 1) for q in texts]), catalogue).parts
+    parts = slice_by_signs(collect([(q, "p", 1) for q in texts]), catalog).parts
     assert parts["head"] == ["red"]
     assert parts["torso"] == ["red shoe model", "red usb"]
     assert parts["tail"] == ["zeppelin", "zeppelin in a hat"]
@@ -25,8 +25,8 @@ def test_signs_cut_where_there_is_no_log(catalogue: Catalogue) -> None:
     assert parts["no title has all words"] == ["zeppelin", "zeppelin in a hat", "red usb"]
 
 
-def test_every_query_is_in_one_part(catalogue: Catalogue, qrels: Qrels) -> None:
-    parts = slice_by_signs(qrels, catalogue).parts
+def test_every_query_is_in_one_part(catalog: CatalogTexts, qrels: Qrels) -> None:
+    parts = slice_by_signs(qrels, catalog).parts
     parted = sorted(q for name in ("head", "torso", "tail") for q in parts[name])
     assert parted == sorted(qrels.grades)
 

@@ -1,11 +1,11 @@
-"""Baselines on the real catalogue, where their figures are known."""
+"""Baselines on the real catalog, where their figures are known."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.evaluation import evaluate
 from dsv3.eval.judgments.load import load_qrels
 from dsv3.eval.measures import Judged, condensed, nDCG
@@ -20,7 +20,7 @@ from dsv3.progress import Silent
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_baselines_on_the_real_catalogue(icecat: Path, tmp_path: Path) -> None:
+def test_baselines_on_the_real_catalog(icecat: Path, tmp_path: Path) -> None:
     qrels = load_qrels(icecat / "judgments-dev.csv")
     assert (len(qrels), qrels.pairs, len(qrels.without_relevant())) == (68, 1708, 11)
     shop = Shop(tmp_path / "shop.dsv3")
@@ -28,17 +28,17 @@ def test_baselines_on_the_real_catalogue(icecat: Path, tmp_path: Path) -> None:
     with shop.writing(), shop.open_catalog(None) as catalog:
         assert isinstance(catalog, Catalog)
         ingest(shop, catalog, reading, Silent(), None)
-        catalogue = Catalogue(catalog.products())
-    assert len(catalogue) == 19406
-    fields = Bm25Fields(catalogue)
+        texts = CatalogTexts(catalog.products())
+    assert len(texts) == 19406
+    fields = Bm25Fields(texts)
     systems = (
-        RandomSystem(catalogue.product_ids),
+        RandomSystem(texts.product_ids),
         Bm25System(fields),
         tune_bm25(fields, qrels),
     )
     runs = [system.rank(qrels.queries, 100) for system in systems]
     measures = (nDCG @ 10, condensed(nDCG @ 10), Judged @ 10)
-    found = evaluate(qrels, runs, measures=measures, catalogue=catalogue)
+    found = evaluate(qrels, runs, measures=measures, catalog=texts)
     assert found.mean(nDCG @ 10, "random") < 0.01
     assert 0.55 < found.mean(nDCG @ 10, "bm25") < 0.65
     assert 0.60 < found.mean(nDCG @ 10, "bm25 tuned") < 0.66

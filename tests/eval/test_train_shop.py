@@ -55,7 +55,7 @@ def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
             shop,
             folder / "model",
             base=str(TINY),
-            sources=Sources(catalogue=600),
+            sources=Sources(catalog=600),
             settings=SETTINGS,
             examples_out=folder / "examples.jsonl",
             progress=Silent(),
@@ -87,7 +87,7 @@ def test_rewrites_and_graded_lists_do_not_give_the_test_away(shop: Path, tmp_pat
             tmp_path / "model",
             base=str(TINY),
             sources=Sources(
-                catalogue=600, judgments=qrels, test=qrels, augmentation=Augmentation(share=1)
+                catalog=600, judgments=qrels, test=qrels, augmentation=Augmentation(share=1)
             ),
             progress=Silent(),
         )
@@ -113,7 +113,7 @@ def test_a_model_that_is_not_better_is_refused(shop: Path, tmp_path: Path) -> No
         shop,
         tmp_path / "model",
         base=str(TINY),
-        sources=Sources(catalogue=200, augmentation=Augmentation(share=0)),
+        sources=Sources(catalog=200, augmentation=Augmentation(share=0)),
         settings=replace(SETTINGS, learning_rate=1e-9),
         progress=Silent(),
     )
@@ -131,7 +131,7 @@ def test_judged_queries_part_into_lessons_and_test(shop: Path, tmp_path: Path) -
         shop,
         tmp_path / "model",
         base=str(TINY),
-        sources=Sources(catalogue=0, judgments=qrels),
+        sources=Sources(catalog=0, judgments=qrels),
         settings=replace(SETTINGS, graded=0.5),
         progress=Silent(),
     )
@@ -156,7 +156,7 @@ def test_errors(shop: Path, tmp_path: Path) -> None:
         train_shop(tmp_path / "none", tmp_path / "model", progress=Silent())
     with pytest.raises(InputError, match="no query is left to examine"):
         train_shop(
-            shop, tmp_path / "model", base=str(TINY), sources=Sources(catalogue=0),
+            shop, tmp_path / "model", base=str(TINY), sources=Sources(catalog=0),
             progress=Silent(),
         )  # fmt: skip
     copied = tmp_path / "copied"

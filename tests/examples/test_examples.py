@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-CATALOGUE = ROOT / "sample_data" / "catalogue.jsonl"
+CATALOG = ROOT / "sample_data" / "catalogue.jsonl"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
@@ -46,7 +46,7 @@ def test_every_example_is_run_here() -> None:
 def test_search_shows_products_and_the_changed_price(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "search.py", str(CATALOGUE), "keyboard", "--where", "price < 100") == 0
+    assert run(monkeypatch, "search.py", str(CATALOG), "keyboard", "--where", "price < 100") == 0
     before, after = capsys.readouterr().out.split("\nthe first at half its price:\n")
     first = before.splitlines()[0]
     price, title = float(first.split()[2]), first.split(maxsplit=3)[3]
@@ -70,7 +70,7 @@ def test_evaluation_passes_and_writes_its_report(
 ) -> None:
     report = tmp_path / "report.html"
     status = run(
-        monkeypatch, "evaluate_in_ci.py", str(CATALOGUE), str(judgments),
+        monkeypatch, "evaluate_in_ci.py", str(CATALOG), str(judgments),
         "--fail-if", "nDCG@10 < 0.1", "--report", str(report),
     )  # fmt: skip
     shown = capsys.readouterr()
@@ -83,7 +83,7 @@ def test_evaluation_fails_below_its_floor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], judgments: Path
 ) -> None:
     status = run(
-        monkeypatch, "evaluate_in_ci.py", str(CATALOGUE), str(judgments),
+        monkeypatch, "evaluate_in_ci.py", str(CATALOG), str(judgments),
         "--fail-if", "nDCG@10 < 0.999",
     )  # fmt: skip
     assert status == 1
@@ -94,7 +94,7 @@ def test_the_service_searches_and_sees_a_changed_price(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     products = tmp_path / "products.jsonl"
-    products.write_text("".join(CATALOGUE.read_text().splitlines(keepends=True)[:40]))
+    products.write_text("".join(CATALOG.read_text().splitlines(keepends=True)[:40]))
     shop = tmp_path / "shop.dsv3"
     index_shop(shop, Reading([str(products)]), changes={"encoder": "hashing"}, workers=1)
     known = json.loads(products.read_text().splitlines()[0])

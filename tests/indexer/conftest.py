@@ -1,4 +1,4 @@
-"""Catalogues on every database dsv3 supports."""
+"""Catalogs on every database dsv3 supports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def postgres() -> Iterator[sa.URL]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty catalogue, once for each database."""
+    """Return the URL of an empty catalog, once for each database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
     server: sa.URL = request.getfixturevalue("postgres")
@@ -50,6 +50,6 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def catalog(catalog_url: str) -> Iterator[Catalog]:
-    """Return an empty catalogue."""
+    """Return an empty catalog."""
     with Catalog(catalog_url) as made:
         yield made

@@ -121,7 +121,7 @@ def test_sync_deletes_what_is_no_longer_there(source: Source) -> None:
     assert len(titles(source.shop, "product", k=50)) == 4
 
 
-def test_bad_records_are_set_aside_and_the_rest_goes_on(source: Source) -> None:
+def test_bad_records_are_rejected_and_the_rest_goes_on(source: Source) -> None:
     done = source.index(
         [
             record(1),
@@ -196,7 +196,7 @@ def test_a_changed_setting_rebuilds_and_is_remembered(
         assert local.generation().vectors.dim == 16
 
 
-def test_rebuild_from_the_catalogue_alone(local: Source) -> None:
+def test_rebuild_from_the_catalog_alone(local: Source) -> None:
     local.index([record(n) for n in range(5)])
     local.file.unlink()
     assert index_shop(local.shop).built is None

@@ -47,7 +47,7 @@ if point == "encoded":
     HashingEncoder.encode_documents = counted
 
 owner, name = {
-    "catalogue": (Catalog, "_upsert_batch"),
+    "catalog": (Catalog, "_upsert_batch"),
     "encoded": (EmbeddingCache, "put_many"),
     "vectors": (build._Build, "_vectors"),
     "lexical": (build._Build, "_lexical"),
@@ -62,8 +62,8 @@ index.index_shop(shop, Reading([source]), changes={"encoder": "hashing:32"}, wor
 """
 
 POINTS = [
-    ("catalogue", 1),
-    ("catalogue", 2),
+    ("catalog", 1),
+    ("catalog", 2),
     ("encoded", 1),
     ("encoded", 2),
     ("vectors", 1),
@@ -112,7 +112,7 @@ def test_a_killed_run_loses_nothing(tmp_path: Path, point: str, nth: int) -> Non
     assert run(shop, source, point, nth) == -signal.SIGKILL
     published = (point, nth) == ("pointer", 2)  # the first write_whole is the manifest's
     # Before the pointer is replaced the old generation is served whole. Its titles come from
-    # the catalogue, its keywords and vectors from the files.
+    # the catalog, its keywords and vectors from the files.
     assert editions(shop) == ({"two"} if published else {"one"})
     done = index_shop(shop, Reading([str(source)]), changes=changes, workers=1)
     assert done.products == 2500

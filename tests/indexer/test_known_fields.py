@@ -10,7 +10,7 @@ from pathlib import Path
 import dsv3
 import pytest
 from dsv3 import Product
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.indexer.known_fields import (
     ATTRIBUTES,
     CONVENTIONS,
@@ -98,10 +98,10 @@ def test_evaluation_reads_what_keyword_search_reads() -> None:
         codes=("TN-2110",),
         attributes={"colour": ("red", "blue"), "cordless": True, "litres": 1.7},
     )
-    catalogue = Catalogue([product], "none")
+    catalog = CatalogTexts([product], "none")
     document = LexicalDocument.of(0, product)
     assert list(document.texts) == list(KEYWORD_WEIGHTS)
     for name, text in document.texts.items():
-        assert catalogue.words[name] == [catalogue.analysis.analyzer.analyze(text)]
-    assert catalogue.words[ATTRIBUTES] == [["red", "blue", "cordless"]]
-    assert catalogue.words["codes"] == [["tn", "2110"]]
+        assert catalog.words[name] == [catalog.analysis.analyzer.analyze(text)]
+    assert catalog.words[ATTRIBUTES] == [["red", "blue", "cordless"]]
+    assert catalog.words["codes"] == [["tn", "2110"]]

@@ -1,4 +1,4 @@
-"""A generation is shown, changed and derived only beside the catalogue that it was made from."""
+"""A generation is shown, changed and derived only beside the catalog that it was made from."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ CHANGES = [write, delete, index, rebuild, index_source, index_changed, try_setti
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(
     ("lose", "said"),
-    [(gone, "no catalogue at"), (another, "not the catalogue"), (older, "is older than")],
+    [(gone, "no catalog at"), (another, "not the catalog"), (older, "is older than")],
 )
-def test_nothing_is_changed_where_the_catalogue_does_not_fit(
+def test_nothing_is_changed_where_the_catalog_does_not_fit(
     shop: Path, lose: Callable[[Path], None], said: str, change: Callable[[Path], None]
 ) -> None:
     lose(shop)
@@ -143,11 +143,11 @@ def test_the_original_does_not_fit_what_was_derived_from_an_adopted_copy(shop: P
     write(shop)
     gone(shop)
     shutil.copy(original, shop / "catalog.sqlite")
-    with pytest.raises(ShopError, match="not the catalogue"):
+    with pytest.raises(ShopError, match="not the catalog"):
         index_shop(shop)
 
 
-def test_a_catalogue_that_fits_is_adopted_without_a_change(shop: Path) -> None:
+def test_a_catalog_that_fits_is_adopted_without_a_change(shop: Path) -> None:
     assert index_shop(shop, adopt_catalog=True).built is None
 
 
@@ -162,10 +162,10 @@ def test_a_generation_without_an_identity_is_told_by_its_changes(shop: Path) -> 
 
 
 @pytest.mark.parametrize("mode", ["write", "read"])
-def test_only_a_catalogue_that_is_asked_to_be_made_is_made(tmp_path: Path, mode: str) -> None:
-    with pytest.raises(NoCatalog, match="there is no catalogue"):
+def test_only_a_catalog_that_is_asked_to_be_made_is_made(tmp_path: Path, mode: str) -> None:
+    with pytest.raises(NoCatalog, match="there is no catalog"):
         Catalog(tmp_path / "c.sqlite", mode=mode)  # type: ignore[arg-type]
     (tmp_path / "c.sqlite").write_bytes(b"")
-    with pytest.raises(NoCatalog, match="there is no catalogue"):
+    with pytest.raises(NoCatalog, match="there is no catalog"):
         Catalog(tmp_path / "c.sqlite", mode=mode)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["c.sqlite"]

@@ -18,8 +18,8 @@ from dsv3.indexer.ingest import Reading
 from dsv3.indexer.settings import Ranking
 from dsv3.retriever.query import Mode
 
-CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
-RECORDS = [json.loads(line) for line in CATALOGUE.read_text().splitlines()]
+CATALOG = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
+RECORDS = [json.loads(line) for line in CATALOG.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +271,7 @@ def test_what_follows_an_exact_code_is_like_its_product(shop: ECommRetriever) ->
     assert first.explanation.lanes["dense"].score == pytest.approx(1, abs=1e-3)
 
 
-def test_pages_are_read_as_the_catalogue_has_them(shop: ECommRetriever) -> None:
+def test_pages_are_read_as_the_catalog_has_them(shop: ECommRetriever) -> None:
     rows = [*range(1, 530), 10**6]
     assert shop.snapshot().products.get_rows(rows) == shop.catalog.get_rows(rows)
 

@@ -17,7 +17,7 @@ from dsv3.retriever import serving
 from dsv3.retriever.results import Results
 from starlette.testclient import TestClient
 
-CATALOGUE = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
+CATALOG = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def identified(parameter: str, value: Floats) -> tuple[np.ndarray, ...] | slice:
     return slice(0, -1) if parameter != "examination" else slice(None)
 
 
-def test_fitted_model_foretells_held_out_searches(
+def test_fitted_model_predicts_held_out_searches(
     name: str, plant: Plant, searches: Searches
 ) -> None:
     planted = plant(name, 20, DEPTH, 6)
@@ -126,8 +126,8 @@ def test_fitted_model_foretells_held_out_searches(
     assert found.log_likelihood == pytest.approx(best.log_likelihood, abs=0.01)
     assert found.perplexity == pytest.approx(best.perplexity, abs=0.005)
     assert 1 < found.conditional_perplexity <= found.perplexity + 0.01
-    for foretold, counted in found.ctr_by_rank:
-        assert foretold == pytest.approx(counted, abs=0.02)
+    for predicted, counted in found.ctr_by_rank:
+        assert predicted == pytest.approx(counted, abs=0.02)
 
 
 def test_unseen_item_gets_the_mean(name: str, plant: Plant, searches: Searches) -> None:

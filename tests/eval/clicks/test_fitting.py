@@ -66,12 +66,12 @@ def test_weights_need_the_same_vocabulary() -> None:
     assert list(weights) == [("q", "p0")]
 
 
-def test_held_out_ctr_of_a_log_is_foretold() -> None:
+def test_held_out_ctr_of_a_log_is_predicted() -> None:
     fit, held_out = biased_log(PLANTED, 8000).split(0.25, seed=3)
     found = measure_fit(fit_model(fit, "pbm").model, held_out.sessions)
     assert found.searches == 2000
-    for foretold, counted in found.ctr_by_rank:
-        assert foretold == pytest.approx(counted, abs=0.035)
+    for predicted, counted in found.ctr_by_rank:
+        assert predicted == pytest.approx(counted, abs=0.035)
 
 
 def test_the_true_kind_of_model_fits_best() -> None:

@@ -50,7 +50,7 @@ def truth(world: ClickModel = WORLD) -> float:
 
 
 def worst_model(log: ClickLog) -> PBM:
-    """Foretell 0.9 clicks for anything anywhere."""
+    """Predict 0.9 clicks for anything anywhere."""
     return PBM(np.full(len(log.pairs) + 1, 0.9), np.ones(DEPTH))
 
 
@@ -118,7 +118,7 @@ def test_estimates_agree_with_a_large_log() -> None:
 
 
 def test_model_of_the_wrong_kind_biases_direct_and_not_doubly_robust() -> None:
-    """Clicks of a cascade, foretold by a PBM that takes every rank to be looked at."""
+    """Clicks of a cascade, predicted by a PBM that takes every rank to be looked at."""
     log = draw_log(20_000, 5).with_pairs(NAMES)
     wrong = PBM(LIKED, np.ones(DEPTH))
     estimates = estimate_clicks(log, TARGET, model=wrong)

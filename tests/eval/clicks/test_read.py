@@ -45,7 +45,7 @@ def test_table_of_any_kind(tmp_path: Path, file: str) -> None:
     assert shown(log, 1) == [("红鞋 女", "b", True)]
     assert shown(log, 2) == [("red shoes", "c", False), ("red shoes", "a", False)]
     assert log.propensities is None
-    assert log.set_aside.total == 0
+    assert log.rejected.total == 0
 
 
 def test_other_names_counts_from_zero_and_words(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_other_names_counts_from_zero_and_words(tmp_path: Path) -> None:
     assert shown(log, 0) == [("tv", "7", True), ("tv", "8", False)]
 
 
-def test_bad_lines_are_set_aside_with_reasons(tmp_path: Path) -> None:
+def test_bad_lines_are_rejected_with_reasons(tmp_path: Path) -> None:
     path = write(tmp_path / "log.jsonl", ROWS)
     bad: list[object] = [
         {**ROWS[0], "position": "first"},
@@ -78,7 +78,7 @@ def test_bad_lines_are_set_aside_with_reasons(tmp_path: Path) -> None:
         file.write("{broken\n\n")
     log = read_click_log(path)
     assert len(log) == 3
-    assert log.set_aside.counts == {
+    assert log.rejected.counts == {
         "position is not a whole number": 2,
         "clicked is neither a count nor true or false": 1,
         "no query": 1,
@@ -89,7 +89,7 @@ def test_bad_lines_are_set_aside_with_reasons(tmp_path: Path) -> None:
         "not an object with named fields": 1,
         "not JSON": 2,
     }
-    assert log.set_aside.examples[0] == (f"{path}, line 6: position is not a whole number: 'first'")
+    assert log.rejected.examples[0] == (f"{path}, line 6: position is not a whole number: 'first'")
 
 
 def test_product_logged_twice_is_clicked_if_either_row_says_so(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_propensities(tmp_path: Path) -> None:
     log = read_click_log(write(tmp_path / "log.csv", rows + more + some))
     assert log.propensities is not None
     assert log.propensities.tolist() == [[0.5, 0.5]]
-    assert log.set_aside.counts == {
+    assert log.rejected.counts == {
         "propensity is not in (0, 1]": 2,
         "some propensities missing": 1,
     }
@@ -183,7 +183,7 @@ def test_user_behavior_insights(tmp_path: Path) -> None:
     ]
     assert shown(log, 1) == [("laptop", "x", False), ("laptop", "y", True)]
     assert len(log) == 2
-    assert log.set_aside.counts == {
+    assert log.rejected.counts == {
         "event without query_id": 1,
         "event without object_id": 2,
         "click on a product that was not shown": 1,

@@ -1,4 +1,4 @@
-"""Rewrites say the same otherwise, with words of the catalogue."""
+"""Rewrites say the same otherwise, with words of the catalog."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_copies_are_counted_seeded_and_named(vocabulary: Vocabulary) -> None:
     made = augment(examples, vocabulary, Augmentation(("order", "fewer"), 0.5), seed=1)
     assert made == augment(examples, vocabulary, Augmentation(("order", "fewer"), 0.5), seed=1)
     assert 150 < len(made) < 250
-    assert {example.source for example in made} == {"catalogue, order", "catalogue, fewer"}
+    assert {example.source for example in made} == {"catalog, order", "catalog, fewer"}
     assert all(example.topic == "lamp" for example in made)
 
 

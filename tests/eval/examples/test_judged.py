@@ -41,7 +41,7 @@ def test_lists(pool: Pool, qrels: Qrels) -> None:
     assert one.grades == (1.0, 1 / 3, 0.0, 0.0, 1.0, 0.0)
 
 
-def test_clicks_are_freed_of_position() -> None:
+def test_clicks_are_debiased() -> None:
     """B is clicked less often than A, as it is mostly shown below; it is twice as attractive."""
     generator = random.Random(0)  # noqa: S311
     attractive, examined = {"A": 0.3, "B": 0.6, "C": 0.05}, (0.9, 0.3, 0.15)

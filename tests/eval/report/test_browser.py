@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import evaluate, with_clicks
 from dsv3.eval.qrels import Qrels
@@ -59,12 +59,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, qrels: Qrels) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, catalog: CatalogTexts, qrels: Qrels) -> Path:
     runs = [
-        RandomSystem(catalogue.product_ids).rank(qrels.queries, 60),
-        Bm25System(Bm25Fields(catalogue)).rank(qrels.queries, 60),
+        RandomSystem(catalog.product_ids).rank(qrels.queries, 60),
+        Bm25System(Bm25Fields(catalog)).rank(qrels.queries, 60),
     ]
-    found = with_clicks(evaluate(qrels, runs, catalogue=catalogue), Simulation(sessions=50))
+    found = with_clicks(evaluate(qrels, runs, catalog=catalog), Simulation(sessions=50))
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_html(found, path)
     probed = path.read_text(encoding="utf-8").replace(

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.clicks import Simulation
 from dsv3.eval.evaluation import Evaluation, evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES
@@ -50,12 +50,12 @@ def parse(page: str) -> Structure:
 
 
 @pytest.fixture(scope="module")
-def found(catalogue: Catalogue, qrels: Qrels) -> Evaluation:
+def found(catalog: CatalogTexts, qrels: Qrels) -> Evaluation:
     runs = [
-        RandomSystem(catalogue.product_ids).rank(qrels.queries, 60),
-        Bm25System(Bm25Fields(catalogue)).rank(qrels.queries, 60),
+        RandomSystem(catalog.product_ids).rank(qrels.queries, 60),
+        Bm25System(Bm25Fields(catalog)).rank(qrels.queries, 60),
     ]
-    return with_clicks(evaluate(qrels, runs, catalogue=catalogue), Simulation(sessions=50))
+    return with_clicks(evaluate(qrels, runs, catalog=catalog), Simulation(sessions=50))
 
 
 def test_the_page_is_well_formed_and_needs_nothing_else(found: Evaluation) -> None:

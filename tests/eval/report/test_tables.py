@@ -3,7 +3,7 @@ from __future__ import annotations
 import orjson
 import pytest
 from dsv3.errors import InputError
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.clicks import Simulation
 from dsv3.eval.conditions import failures, parse_condition
 from dsv3.eval.evaluation import Evaluation, evaluate, with_clicks
@@ -18,11 +18,11 @@ from rich.console import Console
 
 
 @pytest.fixture(scope="module")
-def found(catalogue: Catalogue, qrels: Qrels) -> Evaluation:
-    system = Bm25System(Bm25Fields(catalogue))
+def found(catalog: CatalogTexts, qrels: Qrels) -> Evaluation:
+    system = Bm25System(Bm25Fields(catalog))
     good = system.rank(qrels.queries, 60)
     bad = Run("reversed", {q: list(r)[::-1] for q, r in good.rankings.items()})
-    return with_clicks(evaluate(qrels, [good, bad], catalogue=catalogue), Simulation(sessions=50))
+    return with_clicks(evaluate(qrels, [good, bad], catalog=catalog), Simulation(sessions=50))
 
 
 @pytest.mark.parametrize("width", [60, 120, 200])
@@ -31,7 +31,7 @@ def test_the_terminal_shows_all_parts_at_any_width(found: Evaluation, width: int
     with console.capture() as captured:
         print_report(found, console)
     text = captured.get()
-    for part in ("Match accuracy", "Against bm25", "Long tail", "Catalogue", "Simulated", "Worst"):
+    for part in ("Match accuracy", "Against bm25", "Long tail", "Catalog", "Simulated", "Worst"):
         assert part in text
     assert "discount" in text
     assert max(len(line) for line in text.splitlines()) <= width

@@ -7,7 +7,7 @@ import bm25s
 import numpy as np
 import pytest
 from dsv3.errors import ShopError
-from dsv3.eval.catalogue import Catalogue
+from dsv3.eval.catalog import CatalogTexts
 from dsv3.eval.measures import measure_queries, nDCG
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.run import Run
@@ -38,28 +38,28 @@ class FakeShop:
         return Results(hits, len(found))
 
 
-Maker = Callable[[Catalogue, list[Product], Qrels], System]
+Maker = Callable[[CatalogTexts, list[Product], Qrels], System]
 SYSTEMS: dict[str, Maker] = {
-    "random": lambda catalogue, products, qrels: RandomSystem(catalogue.product_ids),
-    "bm25": lambda catalogue, products, qrels: Bm25System(Bm25Fields(catalogue)),
-    "tuned": lambda catalogue, products, qrels: tune_bm25(Bm25Fields(catalogue), qrels),
-    "shop": lambda catalogue, products, qrels: RetrieverSystem(FakeShop(products)),  # type: ignore[arg-type]
-    "run": lambda catalogue, products, qrels: RunSystem(
-        Run("run", dict.fromkeys(qrels.grades, catalogue.product_ids[:20]))
+    "random": lambda catalog, products, qrels: RandomSystem(catalog.product_ids),
+    "bm25": lambda catalog, products, qrels: Bm25System(Bm25Fields(catalog)),
+    "tuned": lambda catalog, products, qrels: tune_bm25(Bm25Fields(catalog), qrels),
+    "shop": lambda catalog, products, qrels: RetrieverSystem(FakeShop(products)),  # type: ignore[arg-type]
+    "run": lambda catalog, products, qrels: RunSystem(
+        Run("run", dict.fromkeys(qrels.grades, catalog.product_ids[:20]))
     ),
 }
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_system_keeps_the_contract(
-    name: str, catalogue: Catalogue, products: list[Product], qrels: Qrels
+    name: str, catalog: CatalogTexts, products: list[Product], qrels: Qrels
 ) -> None:
-    system = SYSTEMS[name](catalogue, products, qrels)
+    system = SYSTEMS[name](catalog, products, qrels)
     queries = {**qrels.queries, "empty": "", "odd": "zzzz 键盘 🙂"}
     run = system.rank(queries, 7)
     assert run.name == system.name
     assert set(run.rankings) == set(queries)
-    known = set(catalogue.product_ids)
+    known = set(catalog.product_ids)
     for ranking in run.rankings.values():
         assert len(ranking) <= 7
         assert len(set(ranking)) == len(ranking)
@@ -67,50 +67,50 @@ def test_every_system_keeps_the_contract(
     assert system.rank(queries, 7).rankings == run.rankings
 
 
-def test_random_changes_with_its_seed(catalogue: Catalogue) -> None:
+def test_random_changes_with_its_seed(catalog: CatalogTexts) -> None:
     first, second = (
-        RandomSystem(catalogue.product_ids, seed).rank({"q": "x"}, 60).rankings["q"]
+        RandomSystem(catalog.product_ids, seed).rank({"q": "x"}, 60).rankings["q"]
         for seed in (0, 1)
     )
     assert first != second
     assert sorted(first) == sorted(second)
 
 
-def test_bm25_over_one_field_is_bm25s_own(catalogue: Catalogue) -> None:
+def test_bm25_over_one_field_is_bm25s_own(catalog: CatalogTexts) -> None:
     index = bm25s.BM25(k1=0.9, b=0.4)
-    index.index(catalogue.words["all"], show_progress=False)
-    expected = index.get_scores(catalogue.analysis.terms("usb cable"))
+    index.index(catalog.words["all"], show_progress=False)
+    expected = index.get_scores(catalog.analysis.terms("usb cable"))
     settings = Bm25Settings(0.9, 0.4, {"all": 2.0})
-    ours = Bm25Fields(catalogue).scores("usb cable", settings)
+    ours = Bm25Fields(catalog).scores("usb cable", settings)
     np.testing.assert_allclose(ours, 2 * expected, rtol=1e-5)
 
 
-def test_an_index_for_known_queries_scores_the_same(catalogue: Catalogue, qrels: Qrels) -> None:
-    asked = Bm25Fields(catalogue, qrels.queries.values())
+def test_an_index_for_known_queries_scores_the_same(catalog: CatalogTexts, qrels: Qrels) -> None:
+    asked = Bm25Fields(catalog, qrels.queries.values())
     for text in qrels.queries.values():
-        for name in catalogue.fields:
+        for name in catalog.fields:
             np.testing.assert_allclose(
                 asked.field_scores(text, name, 1.2, 0.75),
-                Bm25Fields(catalogue).field_scores(text, name, 1.2, 0.75),
+                Bm25Fields(catalog).field_scores(text, name, 1.2, 0.75),
                 rtol=1e-5,
             )
 
 
 def test_a_query_is_never_ranked_by_settings_that_saw_it(
-    catalogue: Catalogue, qrels: Qrels
+    catalog: CatalogTexts, qrels: Qrels
 ) -> None:
-    tuned = tune_bm25(Bm25Fields(catalogue), qrels, folds=5)
+    tuned = tune_bm25(Bm25Fields(catalog), qrels, folds=5)
     target = "red shoe"
     # Whatever the judges had said of this query, its own ranking stays.
     turned = {q: dict(judged) for q, judged in qrels.grades.items()}
     turned[target] = {product: 3 - grade for product, grade in turned[target].items()}
-    again = tune_bm25(Bm25Fields(catalogue), Qrels(turned), folds=5)
+    again = tune_bm25(Bm25Fields(catalog), Qrels(turned), folds=5)
     assert again.held_out[target] == tuned.held_out[target]
     assert set(tuned.held_out) == {q for q in qrels.grades if qrels.relevant(q)}
 
 
-def test_tuning_is_no_worse_on_what_it_saw(catalogue: Catalogue, qrels: Qrels) -> None:
-    fields = Bm25Fields(catalogue)
+def test_tuning_is_no_worse_on_what_it_saw(catalog: CatalogTexts, qrels: Qrels) -> None:
+    fields = Bm25Fields(catalog)
     tuned = Bm25System(fields, tune_bm25(fields, qrels).settings)
     means = [
         np.mean(list(measure_queries(qrels, system.rank(qrels.queries, 10), [nDCG @ 10])[
@@ -122,25 +122,25 @@ def test_tuning_is_no_worse_on_what_it_saw(catalogue: Catalogue, qrels: Qrels) -
 
 
 def test_many_queries_are_sampled(
-    catalogue: Catalogue, qrels: Qrels, monkeypatch: pytest.MonkeyPatch
+    catalog: CatalogTexts, qrels: Qrels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dsv3.eval.systems.tuning.LARGEST_SAMPLE", 4)
-    tuned = tune_bm25(Bm25Fields(catalogue), qrels)
+    tuned = tune_bm25(Bm25Fields(catalog), qrels)
     assert len(tuned.held_out) == 4
     assert set(tuned.rank(qrels.queries, 5).rankings) == set(qrels.grades)
 
 
-def test_tuning_with_nothing_to_learn_from(catalogue: Catalogue) -> None:
-    tuned = tune_bm25(Bm25Fields(catalogue), collect([("gadget", "hat-1", 0)]))
+def test_tuning_with_nothing_to_learn_from(catalog: CatalogTexts) -> None:
+    tuned = tune_bm25(Bm25Fields(catalog), collect([("gadget", "hat-1", 0)]))
     assert tuned.settings == Bm25Settings()
     assert tuned.held_out == {}
-    one = tune_bm25(Bm25Fields(catalogue), collect([("red shoe", "shoe-1", 2)]))
+    one = tune_bm25(Bm25Fields(catalog), collect([("red shoe", "shoe-1", 2)]))
     assert one.held_out["red shoe"] == Bm25Settings()
 
 
 def test_an_empty_shop_is_refused() -> None:
     with pytest.raises(ShopError, match="no product"):
-        Catalogue([])
+        CatalogTexts([])
 
 
 def test_a_run_answers_by_id_or_by_text() -> None:

@@ -23,9 +23,9 @@ values = st.one_of(
 products = st.dictionaries(st.sampled_from("abc"), values).map(
     lambda attributes: Product("p", "t", attributes=attributes)
 )
-catalogues = st.dictionaries(st.integers(0, 40), products, max_size=12)
+catalogs = st.dictionaries(st.integers(0, 40), products, max_size=12)
 
-Facts = set[tuple[int, str, str, str | float | bool]]
+Values = set[tuple[int, str, str, str | float | bool]]
 
 
 def write_columns(
@@ -43,7 +43,7 @@ def write_columns(
         writer.finish()
 
 
-def facts_of(products: dict[int, Product]) -> Facts:
+def values_of(products: dict[int, Product]) -> Values:
     return {
         (row, name, kind, value)
         for row, product in products.items()
@@ -51,8 +51,8 @@ def facts_of(products: dict[int, Product]) -> Facts:
     }
 
 
-def facts_in(columns: Columns) -> Facts:
-    found: Facts = set()
+def values_in(columns: Columns) -> Values:
+    found: Values = set()
     for name, field in columns.fields.items():
         for kind in field.counts:
             column = columns.column(name, kind)
@@ -66,7 +66,7 @@ def facts_in(columns: Columns) -> Facts:
 
 
 @settings(max_examples=40, deadline=None)
-@given(first=catalogues, second=catalogues, flush=st.sampled_from([1, 5, 1000]))
+@given(first=catalogs, second=catalogs, flush=st.sampled_from([1, 5, 1000]))
 def test_an_update_equals_a_rewrite(
     tmp_path_factory: pytest.TempPathFactory,
     first: dict[int, Product],
@@ -80,8 +80,8 @@ def test_an_update_equals_a_rewrite(
         changed = np.array(list(second), np.int64)
         old = Columns(folder / "old")
         write_columns(folder / "new", second.items(), previous=old, changed=changed)
-    assert facts_in(Columns(folder / "old")) == facts_of(first)
-    assert facts_in(Columns(folder / "new")) == facts_of({**first, **second})
+    assert values_in(Columns(folder / "old")) == values_of(first)
+    assert values_in(Columns(folder / "new")) == values_of({**first, **second})
 
 
 def test_values_of_several_kinds_stand_side_by_side(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dsv3.indexer.product import Product
 from dsv3.indexer.sources.fields import FieldMap
 from dsv3.indexer.sources.products import SourceItem, read_items
-from dsv3.indexer.sources.records import RawRecord, SetAside
+from dsv3.indexer.sources.records import RawRecord, Rejected
 
 Write = Callable[..., str]
 Convert = Callable[..., list[Product]]
@@ -28,17 +28,17 @@ class SourceProduct:
     line: int
 
 
-def read_products(specs: Sequence[str], **settings: Any) -> Iterator[SourceProduct | SetAside]:
-    """Return the products of sources and the records set aside, as they stand."""
+def read_products(specs: Sequence[str], **settings: Any) -> Iterator[SourceProduct | Rejected]:
+    """Return the products of sources and the rejected records, as they stand."""
     return map(_converted, read_items(specs, **settings))
 
 
-def _converted(item: SourceItem | SetAside) -> SourceProduct | SetAside:
-    if isinstance(item, SetAside):
+def _converted(item: SourceItem | Rejected) -> SourceProduct | Rejected:
+    if isinstance(item, Rejected):
         return item
     try:
         return SourceProduct(item.to_product(), item.source, item.line)
-    except SetAside as error:
+    except Rejected as error:
         return error
 
 
@@ -75,12 +75,12 @@ def convert() -> Convert:
 
 
 @pytest.fixture
-def read() -> Callable[..., tuple[list[Product], list[SetAside]]]:
-    """Return a function that reads products and the records set aside from sources."""
+def read() -> Callable[..., tuple[list[Product], list[Rejected]]]:
+    """Return a function that reads products and the rejected records from sources."""
 
-    def from_sources(*specs: str, **settings: Any) -> tuple[list[Product], list[SetAside]]:
+    def from_sources(*specs: str, **settings: Any) -> tuple[list[Product], list[Rejected]]:
         items = list(read_products(specs, **settings))
         products = [item.product for item in items if isinstance(item, SourceProduct)]
-        return products, [item for item in items if isinstance(item, SetAside)]
+        return products, [item for item in items if isinstance(item, Rejected)]
 
     return from_sources

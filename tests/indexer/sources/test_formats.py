@@ -13,7 +13,7 @@ import pytest
 from dsv3.errors import InputError
 from dsv3.indexer.sources import stream as stream_module
 from dsv3.indexer.sources.load import read_records
-from dsv3.indexer.sources.records import RawRecord, SetAside, SourceProgress
+from dsv3.indexer.sources.records import RawRecord, Rejected, SourceProgress
 
 ROWS = [
     {"id": "a-1", "title": "Red mouse", "price": "9.99"},
@@ -78,11 +78,11 @@ def test_lines_and_positions_are_told(write: Any) -> None:
     assert [item.line for item in read_records(write("c.json", '[{"id":1},{"id":2}]'))] == [1, 2]
 
 
-def test_one_bad_line_is_set_aside_and_the_rest_goes_on(write: Any) -> None:
+def test_one_bad_line_is_rejected_and_the_rest_goes_on(write: Any) -> None:
     content = b'\xef\xbb\xbf{"id": 1}\n{"id": 2,\n[3]\n{"id": "\xff4"}\n{"id": 5, "x": NaN}\n'
     found = list(read_records(write("a.jsonl", content)))
-    assert [type(item) for item in found] == [RawRecord, SetAside, SetAside, SetAside, RawRecord]
-    reasons = [item.reason for item in found if isinstance(item, SetAside)]
+    assert [type(item) for item in found] == [RawRecord, Rejected, Rejected, Rejected, RawRecord]
+    reasons = [item.reason for item in found if isinstance(item, Rejected)]
     assert reasons[0].startswith("the line is not JSON")
     assert reasons[1] == "the record is not a JSON object but list"
     assert reasons[2].startswith("the line is not UTF-8")
@@ -98,7 +98,7 @@ def test_truncated_gzip_gives_what_was_whole_and_then_an_error(write: Any, tmp_p
     records = [item for item in found if isinstance(item, RawRecord)]
     assert len(records) > 1000
     assert [item.fields["id"] for item in records] == list(range(len(records)))
-    assert isinstance(found[-1], SetAside)
+    assert isinstance(found[-1], Rejected)
     assert found[-1].reason == "the compressed file ends early"
 
 
@@ -107,7 +107,7 @@ def test_damaged_gzip_is_an_error_in_the_stream(tmp_path: Path) -> None:
     whole[len(whole) // 2] ^= 0xFF
     (tmp_path / "bad.jsonl.gz").write_bytes(whole)
     last = list(read_records(str(tmp_path / "bad.jsonl.gz")))[-1]
-    assert isinstance(last, SetAside)
+    assert isinstance(last, Rejected)
     assert last.reason.startswith("the compressed file is damaged")
 
 
@@ -120,7 +120,7 @@ def test_gzip_is_told_by_its_bytes_not_its_name(tmp_path: Path) -> None:
 def test_broken_json_array_gives_what_stood_before(write: Any) -> None:
     found = list(read_records(write("a.json", '[{"id": 1}, {"id": 2}, {"id": ]')))
     assert [item.fields for item in found[:2]] == [{"id": 1}, {"id": 2}]  # type: ignore[union-attr]
-    assert isinstance(found[2], SetAside)
+    assert isinstance(found[2], Rejected)
     assert "cannot be read further" in found[2].reason
 
 
@@ -136,9 +136,9 @@ def test_single_object_is_one_record(write: Any) -> None:
     ]
 
 
-def test_csv_rows_that_do_not_fit_are_set_aside_one_by_one(write: Any) -> None:
+def test_csv_rows_that_do_not_fit_are_rejected_one_by_one(write: Any) -> None:
     found = list(read_records(write("a.csv", "id,title\n1,a,b,c\n2\n3,x,,\n4,y\n")))
-    assert isinstance(found[0], SetAside)
+    assert isinstance(found[0], Rejected)
     assert found[0].reason == "the row has 4 cells, the header has 2"
     assert [i.fields for i in found[1:]] == [  # type: ignore[union-attr]
         {"id": "2"},
@@ -150,7 +150,7 @@ def test_csv_rows_that_do_not_fit_are_set_aside_one_by_one(write: Any) -> None:
 def test_stray_quotation_mark_costs_one_row(write: Any) -> None:
     rows = "".join(f"{n},item {n}\n" for n in range(20_000))
     found = list(read_records(write("a.csv", 'id,title\n-1,"open\n' + rows)))
-    errors = [item for item in found if isinstance(item, SetAside)]
+    errors = [item for item in found if isinstance(item, Rejected)]
     assert [error.line for error in errors] == [2]
     assert len(found) == 20_001
 

@@ -8,7 +8,7 @@ import pytest
 from dsv3.errors import InputError, RecordError
 from dsv3.indexer.sources.fields import FieldMap
 from dsv3.indexer.sources.products import SourceItem, read_items, record_digest
-from dsv3.indexer.sources.records import RawRecord, SetAside, SourceProgress
+from dsv3.indexer.sources.records import RawRecord, Rejected, SourceProgress
 from dsv3.indexer.sources.rejected import RejectedFile
 
 from .conftest import SourceProduct, read_products
@@ -43,7 +43,7 @@ def test_bad_records_keep_their_place(write: Any) -> None:
         '{"id": 3, "title": "c", "price": "x"}',
     ]
     items = list(read_products([write("a.jsonl", "\n".join(lines))]))
-    assert [type(item) for item in items] == [SourceProduct, SetAside, SetAside, SetAside]
+    assert [type(item) for item in items] == [SourceProduct, Rejected, Rejected, Rejected]
     assert all(isinstance(item, RecordError) for item in items[1:])
     assert [item.line for item in items] == [1, 2, 3, 4]
 
@@ -56,14 +56,14 @@ def test_missing_source_is_an_error_before_anything_is_read(write: Any, tmp_path
 def test_source_without_records_gives_nothing(write: Any) -> None:
     assert list(read_products([write("a.jsonl", "")])) == []
     (only,) = read_products([write("b.jsonl", "oops\n")])
-    assert isinstance(only, SetAside)
+    assert isinstance(only, Rejected)
 
 
 def test_unreadable_lines_are_not_held_back(write: Any) -> None:
     spec = write("a.jsonl", "oops\n" * 9000 + '{"id": 1, "title": "a"}\n' + "oops\n" * 9000)
     progress = SourceProgress()
     items = read_items([spec], progress=progress)
-    assert isinstance(next(items), SetAside)
+    assert isinstance(next(items), Rejected)
     rest = list(items)
     assert [item.line for item in rest] == list(range(2, 18_002))
     assert isinstance(rest[8999], SourceItem)
@@ -93,7 +93,7 @@ def test_digests_change_with_settings(write: Any) -> None:
         '{"id": 1, "title": "x \\ud800"}',
     ],
 )
-def test_odd_records_are_taken_in_or_set_aside(write: Any, line: str) -> None:
+def test_odd_records_are_taken_in_or_rejected(write: Any, line: str) -> None:
     good = '{"id": 2, "title": "y"}'
     items = list(read_products([write("a.jsonl", f"{good}\n{line}\n{good}\n")]))
     assert len(items) == 3
@@ -132,7 +132,7 @@ def test_rejected_file_holds_source_line_reason_and_record(write: Any, tmp_path:
     path.write_text("from an earlier run")
     with RejectedFile(path) as rejected:
         for item in read_products([spec]):
-            if isinstance(item, SetAside):
+            if isinstance(item, Rejected):
                 rejected.add(item)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["source"], line["line"]) for line in lines] == [(spec, n) for n in (2, 3, 4, 5)]

@@ -22,7 +22,7 @@ MUCH = 1 << 40
 
 
 @pytest.mark.parametrize("count", [0, 1, 500, FLAT_COUNT])
-def test_small_catalogues_are_searched_exactly(count: int) -> None:
+def test_small_catalogs_are_searched_exactly(count: int) -> None:
     assert choose_spec(count, 384, MUCH) == "Flat"
     assert choose_spec(count, 384, 0) == "Flat"
 

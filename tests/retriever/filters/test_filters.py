@@ -46,7 +46,7 @@ def columns(tmp_path_factory: pytest.TempPathFactory) -> Columns:
 
 @pytest.fixture(scope="module")
 def oracle() -> sqlite3.Connection:
-    """Hold the same facts in SQLite, whose answers ours must equal."""
+    """Hold the same columns in SQLite, whose answers ours must equal."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     connection.execute(
         "CREATE TABLE p (n, title, brand TEXT COLLATE NOCASE, price, in_stock, weight)"

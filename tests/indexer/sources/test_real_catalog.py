@@ -1,4 +1,4 @@
-"""The real catalogue, read whole and looked at product by product."""
+"""The real catalog, read whole and looked at product by product."""
 
 from __future__ import annotations
 

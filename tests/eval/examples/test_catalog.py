@@ -1,4 +1,4 @@
-"""Queries made from a catalogue, and near misses found for them."""
+"""Queries made from a catalog, and near misses found for them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from itertools import islice
 import pytest
 from dsv3 import ECommRetriever
 from dsv3.encoder.training.examples import Example
-from dsv3.eval.examples.catalogue import TEMPLATES, CatalogueQueries, CatalogueQuery
+from dsv3.eval.examples.catalog import TEMPLATES, CatalogQueries, CatalogQuery
 from dsv3.eval.examples.negatives import NearMisses
 from dsv3.eval.examples.pool import Pool
 from dsv3.eval.examples.types import ProductTypes
 
 
 @pytest.fixture(scope="module")
-def queries(pool: Pool, types: ProductTypes) -> list[CatalogueQuery]:
-    return list(CatalogueQueries(pool, types, seed=3).draw(800))
+def queries(pool: Pool, types: ProductTypes) -> list[CatalogQuery]:
+    return list(CatalogQueries(pool, types, seed=3).draw(800))
 
 
-def test_every_template_has_something_to_say(queries: list[CatalogueQuery]) -> None:
+def test_every_template_has_something_to_say(queries: list[CatalogQuery]) -> None:
     assert {query.template for query in queries} == set(TEMPLATES)
     assert len(queries) == 800
 
 
-def test_the_product_a_query_was_made_from_answers_it(queries: list[CatalogueQuery]) -> None:
+def test_the_product_a_query_was_made_from_answers_it(queries: list[CatalogQuery]) -> None:
     assert all(query.place in query.answers for query in queries)
 
 
 def test_answers_agree_with_what_the_query_names(
-    queries: list[CatalogueQuery], pool: Pool, types: ProductTypes
+    queries: list[CatalogQuery], pool: Pool, types: ProductTypes
 ) -> None:
     for query in queries:
         if query.topic:
@@ -39,7 +39,7 @@ def test_answers_agree_with_what_the_query_names(
             assert {str(brand).casefold() for brand in brands} == {query.brand.casefold()}
 
 
-def test_lengths_are_those_of_searches(queries: list[CatalogueQuery]) -> None:
+def test_lengths_are_those_of_searches(queries: list[CatalogQuery]) -> None:
     lengths = sorted(len(query.text.split()) for query in queries)
     assert lengths[0] >= 1
     assert lengths[len(lengths) // 2] in (2, 3)
@@ -47,15 +47,15 @@ def test_lengths_are_those_of_searches(queries: list[CatalogueQuery]) -> None:
 
 
 def test_seeded(pool: Pool, types: ProductTypes) -> None:
-    def draw(seed: int) -> list[CatalogueQuery]:
-        return list(islice(CatalogueQueries(pool, types, seed=seed).draw(50), 50))
+    def draw(seed: int) -> list[CatalogQuery]:
+        return list(islice(CatalogQueries(pool, types, seed=seed).draw(50), 50))
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)
 
 
 def test_near_misses_are_of_another_type_or_brand(
-    shop: ECommRetriever, pool: Pool, types: ProductTypes, queries: list[CatalogueQuery]
+    shop: ECommRetriever, pool: Pool, types: ProductTypes, queries: list[CatalogQuery]
 ) -> None:
     told: list[int] = []
     some = [query for query in queries if query.topic][:200]

@@ -1,4 +1,4 @@
-"""Queries that a catalogue answers by itself: what shoppers might type, and what they mean.
+"""Queries that a catalog answers by itself: what shoppers might type, and what they mean.
 
 Each template takes a product and says what of it a shopper would type; the query's answers are
 all products that agree with it in the fields the query names. So every query comes with many
@@ -24,8 +24,8 @@ _WORD = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
 
 
 @dataclass(frozen=True)
-class CatalogueQuery:
-    """Hold one query, and what the catalogue itself says of it.
+class CatalogQuery:
+    """Hold one query, and what the catalog itself says of it.
 
     Attributes:
         text: what a shopper might type.
@@ -45,7 +45,7 @@ class CatalogueQuery:
     answers: frozenset[int]
 
 
-class CatalogueQueries:
+class CatalogQueries:
     """Make queries from a pool's products.
 
     Types are drawn by the square root of how many products they have, so that the long tail is
@@ -59,7 +59,7 @@ class CatalogueQueries:
         self._names = list(types.all)
         self._weights = [len(types.all[terms].places) ** 0.5 for terms in self._names]
 
-    def draw(self, count: int) -> Iterator[CatalogueQuery]:
+    def draw(self, count: int) -> Iterator[CatalogQuery]:
         """Yield up to `count` queries; the same text may come again with another product."""
         made = tried = 0
         names, shares = list(TEMPLATES), [share for _, share in TEMPLATES.values()]
@@ -85,14 +85,14 @@ class CatalogueQueries:
 
     # -- templates: each returns a query about one product, or None ------------------------
 
-    def type_alone(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def type_alone(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask for a type: "memory module"."""
         if not terms:
             return None
         answers = self.types.all[terms].places
         return self._query("type", self.types.all[terms].name, place, terms, answers)
 
-    def brand_and_type(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def brand_and_type(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask for a brand's products of a type: "kingston memory module"."""
         brand = self.pool.products[place].brand
         if not brand or not terms:
@@ -101,7 +101,7 @@ class CatalogueQueries:
         text = f"{brand.casefold()} {self.types.all[terms].name}"
         return self._query("brand and type", text, place, terms, answers, brand)
 
-    def value_and_type(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def value_and_type(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask for a type with a property: "red patch cable"."""
         values = [
             (name, value)
@@ -115,7 +115,7 @@ class CatalogueQueries:
         text = f"{value.casefold()} {self.types.all[terms].name}"
         return self._query("property and type", text, place, terms, answers)
 
-    def measure_and_type(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def measure_and_type(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask for a type in a size: "500 gb hard drive"."""
         measures = _MEASURE.findall(self.pool.products[place].title.casefold())
         if not measures or not terms:
@@ -130,7 +130,7 @@ class CatalogueQueries:
         text = f"{measure} {self.types.all[terms].name}"
         return self._query("measure and type", text, place, terms, frozenset(answers))
 
-    def model(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def model(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask for one product by brand and model: "epson t048620"."""
         product = self.pool.products[place]
         models = _MODEL.findall(product.title)
@@ -141,7 +141,7 @@ class CatalogueQueries:
         answers = frozenset(other for other, title in enumerate(self._titles) if model in title)
         return self._query("model", text, place, (), answers)
 
-    def title_words(self, place: int, terms: Terms) -> CatalogueQuery | None:
+    def title_words(self, place: int, terms: Terms) -> CatalogQuery | None:
         """Ask by some words of a title, in order; all titles that hold them answer."""
         words = _WORD.findall(self.pool.products[place].title.casefold())
         if len(words) < _SHORT_VALUE:
@@ -164,8 +164,8 @@ class CatalogueQueries:
         topic: Terms,
         answers: frozenset[int],
         brand: str | None = None,
-    ) -> CatalogueQuery:
-        return CatalogueQuery(text, template, topic, brand, place, answers | {place})
+    ) -> CatalogQuery:
+        return CatalogQuery(text, template, topic, brand, place, answers | {place})
 
     def _fit_to_type(self, value: str) -> bool:
         words = value.split()
@@ -193,14 +193,14 @@ class CatalogueQueries:
         return {key: frozenset(places) for key, places in found.items()}
 
 
-Make = Callable[[CatalogueQueries, int, Terms], CatalogueQuery | None]
+Make = Callable[[CatalogQueries, int, Terms], CatalogQuery | None]
 
 # Shares follow what shops see: most searches name a type, few a single product.
 TEMPLATES: dict[str, tuple[Make, float]] = {
-    "type": (CatalogueQueries.type_alone, 0.40),
-    "brand and type": (CatalogueQueries.brand_and_type, 0.20),
-    "property and type": (CatalogueQueries.value_and_type, 0.10),
-    "measure and type": (CatalogueQueries.measure_and_type, 0.10),
-    "model": (CatalogueQueries.model, 0.10),
-    "title words": (CatalogueQueries.title_words, 0.10),
+    "type": (CatalogQueries.type_alone, 0.40),
+    "brand and type": (CatalogQueries.brand_and_type, 0.20),
+    "property and type": (CatalogQueries.value_and_type, 0.10),
+    "measure and type": (CatalogQueries.measure_and_type, 0.10),
+    "model": (CatalogQueries.model, 0.10),
+    "title words": (CatalogQueries.title_words, 0.10),
 }

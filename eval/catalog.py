@@ -15,7 +15,7 @@ from ..indexer.product import Product
 FIELDS = (*TEXT_FIELDS, "codes", "all")
 
 
-class Catalogue:
+class CatalogTexts:
     """Hold ids, titles and, field by field, the words of every product.
 
     Texts and words are those of the shop's own keyword index, so that a baseline is not weaker for
@@ -31,7 +31,7 @@ class Catalogue:
         self.product_ids: list[str] = []
         self.titles: dict[str, str] = {}
         self.words: dict[str, list[list[str]]] = {name: [] for name in FIELDS}
-        # One string for each different word: a catalogue has millions of words, few of them new.
+        # One string for each different word: a catalog has millions of words, few of them new.
         self._vocabulary: dict[str, str] = {}
         for product in products:
             self.product_ids.append(product.product_id)
@@ -48,7 +48,7 @@ class Catalogue:
         return len(self.product_ids)
 
     def title(self, product: str) -> str:
-        """Return a product's title; its id where the catalogue does not hold it."""
+        """Return a product's title; its id where the catalog does not hold it."""
         return self.titles.get(product, product)
 
     @cached_property
