@@ -7,19 +7,19 @@ from __future__ import annotations
 
 
 class Dsv3Error(Exception):
-    """Stand for everything dsv3 raises on purpose."""
+    """Whatever dsv3 raises on purpose."""
 
     exit_code = 1
 
 
 class InputError(Dsv3Error):
-    """Report input that cannot be used: a file, a record, a setting, an argument."""
+    """Input that cannot be used: a file, a record, a setting, an argument."""
 
     exit_code = 2
 
 
 class RecordError(InputError):
-    """Report one record that was rejected; `reason` says why, in a few words."""
+    """One record that was rejected; `reason` says why, in a few words."""
 
     def __init__(self, reason: str, *, source: str = "", line: int | None = None) -> None:
         self.reason = reason
@@ -30,19 +30,19 @@ class RecordError(InputError):
 
 
 class FilterError(InputError):
-    """Report a filter that cannot be understood; the message names the position."""
+    """A filter that cannot be understood; the message names the position."""
 
 
 class ShopError(Dsv3Error):
-    """Report a shop that is missing, empty, or does not fit what was asked of it."""
+    """A shop that is missing, empty, or does not fit what was asked of it."""
 
 
 class EncoderError(Dsv3Error):
-    """Report an encoder that cannot be found, loaded or used."""
+    """An encoder that cannot be found, loaded or used."""
 
 
 class MissingExtra(Dsv3Error):  # noqa: N818 - reads as the condition it names
-    """Report an optional package that is not installed, with the line that installs it."""
+    """An optional package that is not installed, with the line that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str, *, alone: str = "") -> None:
         """Take what is missing; `alone` is the command that installs it without its extra."""

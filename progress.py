@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Be told of stages and of what each has done."""
+    """Is told of stages and of what each has done."""
 
     def start(self, stage: str, total: int | None = None) -> None:
         """Begin a stage of `total` units, if that is known."""
@@ -19,7 +19,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Watch without a word."""
+    """Watches without a word."""
 
     def start(self, stage: str, total: int | None = None) -> None:
         """Pass over."""

@@ -53,7 +53,7 @@ COMBINED: dict[str, tuple[str, Compression]] = {
 
 
 class Workshop:
-    """Make variants of one model, each in a folder of its own."""
+    """Makes variants of one model, each in a folder of its own."""
 
     def __init__(self, model: str, shop: Path, out: Path, steps: int) -> None:
         self._model, self._out, self._steps = model, out, steps

@@ -46,7 +46,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """Know the files of the runs."""
+    """The files of the runs."""
 
     folder: Path
     steps: int

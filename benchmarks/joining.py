@@ -36,7 +36,7 @@ PRICE = 0.002
 
 @dataclass(frozen=True)
 class Asked:
-    """Hold a query's candidates: their products, features (n, features) and grades."""
+    """A query's candidates: their products, features (n, features) and grades."""
 
     query: str
     products: list[str]
@@ -46,7 +46,7 @@ class Asked:
 
 
 class Features:
-    """Compute what a shop knows of a query and all its products."""
+    """Computes what a shop knows of a query and all its products."""
 
     def __init__(self, shop: ECommRetriever, pool: Pool, cache: EmbeddingCache, model: str) -> None:
         self.shop, self.pool = shop, pool

@@ -46,7 +46,7 @@ CANDIDATES = 200
 
 @dataclass(frozen=True)
 class Bench:
-    """Hold what every task reads."""
+    """What every task reads."""
 
     shop: ECommRetriever
     cache: EmbeddingCache

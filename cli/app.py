@@ -15,7 +15,7 @@ from . import eval as evaluating
 
 
 class _Commands(TyperGroup):
-    """Say what an interruption means; by itself typer ends without a word."""
+    """Says what an interruption means; by itself typer ends without a word."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

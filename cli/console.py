@@ -60,7 +60,7 @@ def tell_of_lost_catalog(folder: Path) -> None:
 
 
 class _Bars:
-    """Show a bar for each stage: done, rate, time left."""
+    """Shows a bar for each stage: done, rate, time left."""
 
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars

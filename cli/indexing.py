@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Device(StrEnum):
-    """Name where encoders compute."""
+    """Where encoders compute."""
 
     auto = "auto"
     cpu = "cpu"
@@ -25,7 +25,7 @@ class Device(StrEnum):
 
 
 class Unit(StrEnum):
-    """Say what a price counts."""
+    """What a price counts."""
 
     units = "units"
     cents = "cents"

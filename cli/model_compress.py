@@ -10,7 +10,7 @@ import typer
 
 
 class MethodChoice(StrEnum):
-    """Name the methods, so that typer lists and checks them."""
+    """The methods, so that typer lists and checks them."""
 
     distil = "distil"
     prune = "prune"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PrecisionChoice(StrEnum):
-    """Name the precisions, so that typer lists and checks them."""
+    """The precisions, so that typer lists and checks them."""
 
     fp32 = "fp32"
     bf16 = "bf16"

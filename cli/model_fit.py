@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WireChoice(StrEnum):
-    """Name the formats of gradients on their way, so that typer lists and checks them."""
+    """The formats of gradients on their way, so that typer lists and checks them."""
 
     none = "none"
     fp16 = "fp16"
@@ -24,7 +24,7 @@ class WireChoice(StrEnum):
 
 
 class ArithmeticChoice(StrEnum):
-    """Name the precisions of training."""
+    """The precisions of training."""
 
     auto = "auto"
     fp32 = "fp32"

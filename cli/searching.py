@@ -10,7 +10,7 @@ import typer
 
 
 class Lanes(StrEnum):
-    """Name the lanes to search."""
+    """The lanes to search."""
 
     hybrid = "hybrid"
     dense = "dense"

@@ -17,7 +17,7 @@ Similarity = Literal["cosine", "dot"]
 
 
 class Encoder(ABC):
-    """Turn texts into vectors of one space in which closer means more alike.
+    """Turns texts into vectors of one space in which closer means more alike.
 
     Attributes:
         name: what `load_encoder` was given, fit to be shown and to load it again.

@@ -25,7 +25,7 @@ _BIGRAM_WEIGHT = 0.5
 
 
 class HashingEncoder(Encoder):
-    """Hash words, pairs of neighbouring words and character n-grams into signed buckets."""
+    """Hashes words, pairs of neighbouring words and character n-grams into signed buckets."""
 
     def __init__(self, dim: int = 256) -> None:
         if not 8 <= dim <= 65_536:

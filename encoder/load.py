@@ -23,7 +23,7 @@ _ON_A_CPU = "a compiled encoder runs on the CPU; on a GPU the model itself does"
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Hold what was asked of `load_encoder`."""
+    """What was asked of `load_encoder`."""
 
     whole_name: str
     name: EncoderName

@@ -18,7 +18,7 @@ Value = TypeVar("Value", bound=str)
 
 @dataclass(frozen=True, slots=True)
 class EncoderName:
-    """Hold a name such as "default,precision=int8,long_text=pool", read.
+    """A name such as "default,precision=int8,long_text=pool", read.
 
     Attributes:
         base: what comes before the settings.

@@ -16,7 +16,7 @@ FIELDS = (*TEXT_FIELDS, "codes", "all")
 
 
 class CatalogTexts:
-    """Hold ids, titles and, field by field, the words of every product.
+    """Ids, titles and, field by field, the words of every product.
 
     Texts and words are those of the shop's own keyword index, so that a baseline is not weaker for
     reading less or being cut worse. Codes, which keyword search looks up whole, are words here.

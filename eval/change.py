@@ -31,7 +31,7 @@ _DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class LaneLoss:
-    """Say what a change does to one way of searching.
+    """What a change does to one way of searching.
 
     Attributes:
         lane: "dense" or "hybrid".
@@ -55,7 +55,7 @@ class LaneLoss:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Hold what judgments say of a change.
+    """What judgments say of a change.
 
     Attributes:
         changes: the settings changed, by the names of `Settings`.

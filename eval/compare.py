@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """Hold a mean and the interval that covers it with the given confidence."""
+    """A mean and the interval that covers it with the given confidence."""
 
     mean: float
     low: float
@@ -27,7 +27,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compare a system with a baseline on one measure over the same queries.
+    """Compares a system with a baseline on one measure over the same queries.
 
     Attributes:
         difference: system minus baseline, with its paired bootstrap interval.
@@ -97,7 +97,7 @@ def randomisation_p(differences: Sequence[float], seed: int = 0) -> float:
 
 @dataclass(frozen=True)
 class Pair:
-    """Name what is compared, and hold each query's value under both."""
+    """What is compared, and each query's value under both."""
 
     measure: str
     baseline: str

@@ -32,7 +32,7 @@ _TIMED_QUERIES, _TIMED_TEXTS = 50, 256
 
 @dataclass(frozen=True)
 class ModelRow:
-    """Hold one model's line of the table.
+    """One model's line of the table.
 
     Attributes:
         name: as the table prints it.

@@ -22,7 +22,7 @@ _CONDITION = re.compile(r"\s*(?P<measure>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<bound>
 
 @dataclass(frozen=True)
 class Condition:
-    """Fail where the subject's mean of a measure stands so to a bound."""
+    """Fails where the subject's mean of a measure stands so to a bound."""
 
     measure: Measure
     sign: str

@@ -13,7 +13,7 @@ from .run import Run
 
 @dataclass(frozen=True)
 class Coverage:
-    """Hold how a system's first `k` places are spread over the catalog.
+    """How a system's first `k` places are spread over the catalog.
 
     Attributes:
         shown: different products shown.

@@ -30,7 +30,7 @@ SYSTEMS_TO_ORDER = 3
 
 @dataclass(frozen=True)
 class Score:
-    """Hold one system's result on one measure.
+    """One system's result on one measure.
 
     Attributes:
         values: query id -> value, for every judged query.
@@ -46,7 +46,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Hold what was found: scores, comparisons, long tail, coverage, clicks, single queries.
+    """What was found: scores, comparisons, long tail, coverage, clicks, single queries.
 
     Attributes:
         runs: the systems in table order; the last is the subject, the one the report is about.

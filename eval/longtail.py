@@ -26,7 +26,7 @@ PARTS = ("head", "torso", "tail")
 
 @dataclass(frozen=True)
 class Slices:
-    """Hold named parts of the judged queries and how the parts were made.
+    """Named parts of the judged queries and how the parts were made.
 
     Attributes:
         parts: name -> query ids. Head, torso and tail part the queries; further slices, one for
@@ -41,7 +41,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class SliceResult:
-    """Hold what one system did on one slice; shares are of all its queries.
+    """What one system did on one slice; shares are of all its queries.
 
     Attributes:
         answerable: queries for which the judges found a relevant product.

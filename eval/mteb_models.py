@@ -30,7 +30,7 @@ TITLE_LENGTH = 120
 
 
 class MtebEncoder:
-    """Show an encoder to mteb."""
+    """Shows an encoder to mteb."""
 
     def __init__(
         self, model_name: str | Encoder = "default", revision: str | None = None, **kwargs: Any
@@ -93,7 +93,7 @@ class MtebEncoder:
 
 
 class MtebRetriever(Closing):
-    """Show a shop's search to mteb: each task's corpus becomes a shop of its own.
+    """Shows a shop's search to mteb: each task's corpus becomes a shop of its own.
 
     Args:
         encoder: what `load_encoder` takes.

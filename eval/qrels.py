@@ -10,7 +10,7 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class Qrels:
-    """Hold graded judgments.
+    """Graded judgments.
 
     Attributes:
         grades: query id -> product id -> grade; 0 is not relevant, higher is better. A product

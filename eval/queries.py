@@ -11,7 +11,7 @@ from .run import Run
 
 @dataclass(frozen=True)
 class Shown:
-    """Hold one product in a list: its grade is None where nobody judged it.
+    """One product in a list: its grade is None where nobody judged it.
 
     Attributes:
         rank: where the system put it, from 1; None where it did not find it.
@@ -26,7 +26,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class QueryView:
-    """Show one query: what each system showed first, and the best products they missed.
+    """Shows one query: what each system showed first, and the best products they missed.
 
     Attributes:
         values: system -> its value of the measure.

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Run:
-    """Hold a system's rankings.
+    """A system's rankings.
 
     Attributes:
         name: the system's name, as tables print it.

@@ -40,7 +40,7 @@ _DEPTH = 100
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of a training run.
+    """What became of a training run.
 
     Attributes:
         folder: where the model is: as named if it was better, else beside it.

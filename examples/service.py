@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 
 class Item(BaseModel):
-    """Hold what a shopper sees of a product."""
+    """What a shopper sees of a product."""
 
     product_id: str
     title: str
@@ -34,7 +34,7 @@ class Item(BaseModel):
 
 
 class Page(BaseModel):
-    """Hold one page of products, and how many there are."""
+    """One page of products, and how many there are."""
 
     total: int
     items: list[Item]

@@ -55,7 +55,7 @@ _MEMORY_FOR_VECTORS = 0.5  # share of free memory an index may take
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Say what a build did.
+    """What a build did.
 
     Attributes:
         manifest: of the new generation.
@@ -127,7 +127,7 @@ def prune_cache(shop: Shop, encoder: Encoder) -> int:
 
 
 class _Previous:
-    """Hold the parts of the last generation that a build takes over."""
+    """The parts of the last generation that a build takes over."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder

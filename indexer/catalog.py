@@ -73,7 +73,7 @@ _PRODUCT_COLUMNS = [_products.c[name] for name in _PRODUCT_FIELDS]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold the latest change of one product; `product` is None where it was deleted."""
+    """The latest change of one product; `product` is None where it was deleted."""
 
     sequence: int
     row: int
@@ -83,7 +83,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Hold what decides whether a product has to be written again."""
+    """What decides whether a product has to be written again."""
 
     row: int
     source_digest: bytes | None
@@ -93,7 +93,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Hold a product to be written, with the digest of the record it was read from."""
+    """A product to be written, with the digest of the record it was read from."""
 
     product: Product
     source_digest: bytes | None = None
@@ -101,7 +101,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """Count what an upsert did; `rows` are the row numbers of all products given."""
+    """What an upsert did; `rows` are the row numbers of all products given."""
 
     added: int
     changed: int
@@ -113,11 +113,11 @@ Mode = Literal["create", "write", "read"]
 
 
 class NoCatalog(ShopError):  # noqa: N818 - reads as the condition it names
-    """Report that there is no catalog where one was to be opened."""
+    """That there is no catalog where one was to be opened."""
 
 
 class Catalog:
-    """Keep products in SQLite or PostgreSQL.
+    """Keeps products in SQLite or PostgreSQL.
 
     Args:
         url: an SQLAlchemy URL, or a path that names an SQLite file.

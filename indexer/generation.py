@@ -31,7 +31,7 @@ _KEPT = 2  # the live generation, and the one to fall back to
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Say what a generation holds and what it was made from.
+    """What a generation holds and what it was made from.
 
     Attributes:
         sequence: the catalog's change number it has seen.
@@ -193,7 +193,7 @@ def remove_generation(folder: Path) -> bool:
 
 
 class Generations:
-    """Keep the generations of one shop."""
+    """Keeps the generations of one shop."""
 
     def __init__(self, shop: Path) -> None:
         self.folder = shop / "generations"

@@ -19,7 +19,7 @@ from .sources.fields import FieldMap
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Say what an index run did.
+    """What an index run did.
 
     Attributes:
         ingested: what came of the records; None where no source was given.

@@ -23,7 +23,7 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Say how sources are to be read.
+    """How sources are to be read.
 
     Attributes:
         sources: files, tables by URL, or "-".
@@ -42,7 +42,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Ingested:
-    """Count what came of the records.
+    """What came of the records, counted.
 
     Attributes:
         kept: why nothing was deleted though the shop was to be brought in step with its
@@ -167,7 +167,7 @@ def _reject(error: Rejected, rejected: RejectedFile, *, strict: bool) -> None:
 
 
 class _SeenRows:
-    """Remember which rows a run has met, a byte for each."""
+    """Remembers which rows a run has met, a byte for each."""
 
     def __init__(self) -> None:
         self._seen = np.zeros(1024, np.bool_)

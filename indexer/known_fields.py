@@ -30,7 +30,7 @@ Look = Literal["letters", "stock", "address", "picture"]
 
 @dataclass(frozen=True, slots=True)
 class KnownField:
-    """Describe one field of `Product`.
+    """One field of `Product`.
 
     Attributes:
         name: as `Product` has it.

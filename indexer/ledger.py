@@ -21,7 +21,7 @@ RowArray = npt.NDArray[np.int64]
 
 
 class Ledger:
-    """Hold one entry a product, sorted by row."""
+    """One entry a product, sorted by row."""
 
     def __init__(self, entries: npt.NDArray[np.void] | None = None) -> None:
         self.entries = np.empty(0, ENTRY) if entries is None else entries
@@ -75,7 +75,7 @@ class Ledger:
 
 
 class Scan:
-    """Note the digests of changed products as they pass, and which were deleted."""
+    """Notes the digests of changed products as they pass, and which were deleted."""
 
     def __init__(self, before: Ledger) -> None:
         self._before = before

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CatalogProducts:
-    """Read products from the catalog, opened at the first page; it may be ahead."""
+    """Reads products from the catalog, opened at the first page; it may be ahead."""
 
     def __init__(self, open_catalog: Callable[[], Catalog]) -> None:
         self._catalog = lru_cache(maxsize=1)(open_catalog)

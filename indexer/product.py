@@ -13,7 +13,7 @@ AttributeValue = str | float | bool | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Hold what a shop knows of one product.
+    """What a shop knows of one product.
 
     Attributes:
         product_id: the shop's own id, unique in a catalog.

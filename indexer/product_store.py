@@ -36,7 +36,7 @@ _PACKED = struct.Struct("<qiIi")
 
 
 class ProductStore:
-    """Read what `ProductWriter` wrote. Safe to use from several threads.
+    """Reads what `ProductWriter` wrote. Safe to use from several threads.
 
     Raises:
         ShopError: a file is missing or damaged, when opened or when a product is read.
@@ -90,7 +90,7 @@ class ProductStore:
 
 
 class ProductWriter(Closing):
-    """Write the products of a generation: those that changed, beside those of the one before."""
+    """Writes the products of a generation: those that changed, beside those of the one before."""
 
     def __init__(self, folder: Path, previous: ProductStore | None = None) -> None:
         folder.mkdir()

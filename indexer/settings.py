@@ -19,7 +19,7 @@ DEFAULT_BOOSTS = KEYWORD_WEIGHTS
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Say how the two lanes are searched and joined.
+    """How the two lanes are searched and joined.
 
     Attributes:
         boosts: weight of each field in keyword search.
@@ -51,7 +51,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Say how a shop is indexed; what changes here rebuilds what depends on it.
+    """How a shop is indexed; what changes here rebuilds what depends on it.
 
     Attributes:
         encoder: name given to `load_encoder`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Shop:
-    """Name the parts of a shop's folder.
+    """The parts of a shop's folder.
 
     Raises:
         ShopError: the path is a file.

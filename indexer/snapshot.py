@@ -23,7 +23,7 @@ _Part = TypeVar("_Part")
 
 
 class Snapshot:
-    """Give the parts of one generation; they never change, and stay while this is held."""
+    """Gives the parts of one generation; they never change, and stay while this is held."""
 
     def __init__(self, held: Held | Path, catalog_url: str | None = None) -> None:
         self.held = held if isinstance(held, Held) else Held(held)

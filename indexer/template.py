@@ -15,7 +15,7 @@ _KNOWN = frozenset(each.name for each in KNOWN_FIELDS if each.placeholder)
 
 
 class Template:
-    """Fill a format string from a product.
+    """Fills a format string from a product.
 
     `{title}`, `{brand}`, `{category}`, `{description}` and the other known fields stand for
     themselves; any other name is an attribute; `{attributes:colour,material}` are the values

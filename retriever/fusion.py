@@ -19,7 +19,7 @@ RowArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Hold what one lane says of rows, in any order; a higher score is closer.
+    """What one lane says of rows, in any order; a higher score is closer.
 
     Attributes:
         rows: (n,) row numbers.
@@ -44,7 +44,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """Hold rows with their joined scores, best first."""
+    """Rows with their joined scores, best first."""
 
     rows: RowArray
     scores: FloatVector

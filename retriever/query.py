@@ -15,7 +15,7 @@ _LONGEST_TEXT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Hold a question.
+    """A question.
 
     Attributes:
         text: what the shopper typed; empty browses all that passes the filter.

@@ -33,7 +33,7 @@ _NO_ROWS = np.empty(0, np.int64)
 
 @dataclass(slots=True)
 class Ranked:
-    """Hold the rows of a page, and what was found on the way.
+    """The rows of a page, and what was found on the way.
 
     Attributes:
         rows: (n,) the page, best first.

@@ -10,7 +10,7 @@ from ..indexer.product import Product
 
 @dataclass(frozen=True, slots=True)
 class LaneScore:
-    """Say where one lane (dense or lexical) put a product, with its raw and scaled score.
+    """Where one lane (dense or lexical) put a product, with its raw and scaled score.
 
     The rank counts from 1; it is None where another lane put the product forward.
     """
@@ -22,7 +22,7 @@ class LaneScore:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Say why a product stands where it does; filled only when asked for."""
+    """Why a product stands where it does; filled only when asked for."""
 
     lanes: Mapping[str, LaneScore]
     exact_code: bool = False
@@ -30,7 +30,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Hold one ranked product; a higher score is closer, ranks count from 1."""
+    """One ranked product; a higher score is closer, ranks count from 1."""
 
     product_id: str
     score: float
@@ -41,7 +41,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """Count the products that hold a value, or a price in [low, high)."""
+    """How many products hold a value, or a price in [low, high)."""
 
     value: str
     count: int
@@ -51,7 +51,7 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Results(Sequence[Hit]):
-    """Hold one page of hits, what was counted, and how long it took.
+    """One page of hits, what was counted, and how long it took.
 
     Attributes:
         hits: the page, best first.

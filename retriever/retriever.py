@@ -31,7 +31,7 @@ _QUERIES_CACHED = 4096
 
 
 class ECommRetriever(Closing):
-    """Search the products of a shop, and change them.
+    """Searches the products of a shop, and changes them.
 
     Safe to use from several threads. A generation that another process publishes is seen by
     the next call.

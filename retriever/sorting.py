@@ -18,7 +18,7 @@ RowArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """Name a field and a direction."""
+    """A field and a direction."""
 
     field: str
     direction: Literal["asc", "desc"] = "asc"

@@ -19,7 +19,7 @@ _SAMPLED_EVERY = 0.2  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Hold what a command took.
+    """What a command took.
 
     Attributes:
         wall: seconds from start to exit.

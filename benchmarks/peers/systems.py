@@ -19,7 +19,7 @@ Command = list[str | Path]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Say how one system is run, and in what environment."""
+    """How one system is run, and in what environment."""
 
     index: Callable[[Path, Path], Command]
     search: Callable[[Path, str], Command]

@@ -38,7 +38,7 @@ _RECOVERY_RATE = 1 / 8
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """Say how to compress.
+    """How to compress.
 
     Attributes:
         methods: applied in the order distil, prune, int8, whatever order they are named in.
@@ -121,7 +121,7 @@ def _methods(named: Sequence[str]) -> list[Method]:
 
 
 class _Record:
-    """Collect what was done and measured."""
+    """Collects what was done and measured."""
 
     def __init__(self, name: str, methods: Sequence[str], model: SentenceTransformer) -> None:
         self.fields: dict[str, Any] = {

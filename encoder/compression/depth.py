@@ -25,7 +25,7 @@ _TASKS: tuple[Task, Task] = ("query", "document")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Say how near the teacher a student is before it has learned anything.
+    """How near the teacher a student is before it has learned anything.
 
     Attributes:
         layers: the teacher's layers that it has.

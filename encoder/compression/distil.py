@@ -39,7 +39,7 @@ _POOLED_BATCHES = 16
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Say how a student learns.
+    """How a student learns.
 
     Attributes:
         steps: of the optimiser.
@@ -63,7 +63,7 @@ class Lessons:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Hold what became of a student.
+    """What became of a student.
 
     Attributes:
         losses: of each step.

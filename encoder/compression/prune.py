@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Say how much to prune and how to measure.
+    """How much to prune and how to measure.
 
     Attributes:
         ratio: share of the prunable parameters to remove, 0.2 to 0.5; each part's own ratio
@@ -53,7 +53,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """Hold a pruned model and what was measured for it.
+    """A pruned model and what was measured for it.
 
     Attributes:
         model: the pruned model.
@@ -92,7 +92,7 @@ def prune_model(
 
 
 class Pruner:
-    """Measure a model once, then prune it by any ratios.
+    """Measures a model once, then prunes it by any ratios.
 
     Attributes:
         model: as V3, without its idle experts.
@@ -167,7 +167,7 @@ class Pruner:
 
 
 class _Probe:
-    """Measure how far a model's vectors are from the unpruned ones."""
+    """Measures how far a model's vectors are from the unpruned ones."""
 
     def __init__(self, model: SentenceTransformer, samples: Samples, max_tokens: int) -> None:
         self._batches: dict[Task, Batches] = {

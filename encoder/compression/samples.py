@@ -19,7 +19,7 @@ Batches = list[tuple[Tensor, dict[str, Tensor]]]
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Hold unlabelled texts.
+    """Unlabelled texts.
 
     Attributes:
         documents: product texts.

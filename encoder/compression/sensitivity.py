@@ -19,7 +19,7 @@ _STEP = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Hold the loss, 1 - mean cosine to the unpruned vectors, by the ratio pruned at one site.
+    """The loss, 1 - mean cosine to the unpruned vectors, by the ratio pruned at one site.
 
     Attributes:
         ratios: rising.

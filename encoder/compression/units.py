@@ -27,7 +27,7 @@ _STEP = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class Site:
-    """Name a part of a layer."""
+    """A part of a layer."""
 
     layer: int
     part: Part
@@ -38,7 +38,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Name the parameters in which a site's units end.
+    """The parameters in which a site's units end.
 
     Attributes:
         weight: (hidden, inputs), or (experts, hidden, inputs).

@@ -51,14 +51,14 @@ AND text_key NOT IN (SELECT text_key FROM temp.wanted)
 
 @dataclass(frozen=True, slots=True)
 class CacheSize:
-    """Say how many vectors each fingerprint has, and how many bytes the file takes."""
+    """How many vectors each fingerprint has, and how many bytes the file takes."""
 
     vectors: Mapping[str, int]
     bytes: int
 
 
 class EmbeddingCache(Closing):
-    """Keep document vectors in one SQLite file; one process writes while many read.
+    """Keeps document vectors in one SQLite file; one process writes while many read.
 
     What `put_many` has returned from survives a killed process. Threads may share a cache.
     """

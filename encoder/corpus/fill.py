@@ -30,7 +30,7 @@ _AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class EncodeStats:
-    """Count what became of the texts.
+    """What became of the texts, counted.
 
     Attributes:
         seen: texts read, repeats included.
@@ -92,7 +92,7 @@ def fill_cache(
 
 
 class _Filling:
-    """Hold the counts of one run, and the keys on their way."""
+    """The counts of one run, and the keys on their way."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ _SECONDS_TO_END = 5.0
 
 
 class EncoderWorkers(Closing, Generic[Tag]):
-    """Encode batches in several processes; a tag comes back with each batch's vectors.
+    """Encodes batches in several processes; a tag comes back with each batch's vectors.
 
     `submit` waits while the queue is full; call it only when `full()` is false, and take
     results in between, so that neither side waits for the other for ever.

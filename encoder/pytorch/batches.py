@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class TorchBatch:
-    """Hold texts of like length: their places, ids and mask (n, length), padded on the right."""
+    """Texts of like length: their places, ids and mask (n, length), padded on the right."""
 
     positions: IntArray
     ids: Tensor

@@ -28,7 +28,7 @@ _IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class _Returning:
-    """Hold a batch's vectors on the host, and the event that says they have arrived."""
+    """A batch's vectors on the host, and the event that says they have arrived."""
 
     positions: IntArray
     vectors: Tensor
@@ -41,7 +41,7 @@ class _Returning:
 
 
 class TorchRunner:
-    """Compute batches on one device.
+    """Computes batches on one device.
 
     Attributes:
         budget: tokens that fill the device well.

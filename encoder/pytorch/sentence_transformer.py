@@ -35,7 +35,7 @@ _PROBE = " Wireless mouse, 2.4 GHz: 无线 É\n"
 
 
 class SentenceTransformerEncoder(Encoder):
-    """Run a model folder through sentence-transformers, with its prompts and its pooling.
+    """Runs a model folder through sentence-transformers, with its prompts and its pooling.
 
     Args:
         folder: the model.

@@ -22,16 +22,16 @@ _POOLING_FLAGS: dict[str, Pooling] = {
 
 
 class Unsupported(EncoderError):  # noqa: N818 - reads as the condition it names
-    """Report a model that cannot be compiled; it still runs with the runtime torch."""
+    """A model that cannot be compiled; it still runs with the runtime torch."""
 
 
 class Inexact(EncoderError):  # noqa: N818 - reads as the condition it names
-    """Report a compiled encoder whose vectors are not near enough to the original's."""
+    """A compiled encoder whose vectors are not near enough to the original's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """Say which layers of a V3 model have experts, and how many each token visits."""
+    """Which layers of a V3 model have experts, and how many each token visits."""
 
     layers: tuple[int, ...]
     count: int
@@ -40,7 +40,7 @@ class Experts:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Hold what is needed, beside the weights, to compute a text's vector from its tokens."""
+    """What is needed, beside the weights, to compute a text's vector from its tokens."""
 
     family: Family
     hidden: int

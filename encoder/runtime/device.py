@@ -44,7 +44,7 @@ def compile_graph(graph: Model | Path, *, threads: int, bf16: bool) -> CompiledM
 
 
 class LazyGraph:
-    """Hold a graph's file, which is compiled when it is first run.
+    """A graph's file, which is compiled when it is first run.
 
     Threads may share it: each has a request of its own, and they take turns computing.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CompiledEncoder(Encoder):
-    """Run an exported folder; its graphs are loaded when the first text is encoded.
+    """Runs an exported folder; its graphs are loaded when the first text is encoded.
 
     Threads may share it, and take turns computing.
     """

@@ -19,7 +19,7 @@ _LEVELS = 256
 
 @dataclass(frozen=True, slots=True)
 class InputRange:
-    """Say what inputs a layer is expected to see.
+    """What inputs a layer is expected to see.
 
     Attributes:
         low, high: ends of the range, after each channel is divided by its scale.
@@ -33,7 +33,7 @@ class InputRange:
 
 
 class LinearLayers:
-    """Put linear layers into a graph, in one of four ways.
+    """Puts linear layers into a graph, in one of four ways.
 
     - Without `ranges`: in floating point.
     - With `ranges` of the layers' inputs: inputs rounded to 8 bits, weights to 8 bits over each

@@ -23,7 +23,7 @@ _KIND = "dsv3 compiled encoder"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Describe a compiled encoder.
+    """What a compiled encoder is.
 
     Attributes:
         precision: fp32; bf16, which falls back to fp32 where the processor lacks it; int8.

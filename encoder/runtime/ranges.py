@@ -29,7 +29,7 @@ _LEAST_INPUT, _LEAST_WEIGHT, _LEAST_SCALE = 1e-3, 1e-4, 1e-2
 
 @dataclass(slots=True)
 class _Extremes:
-    """Hold the least and greatest value of each input channel, and the layer's weight."""
+    """The least and greatest value of each input channel, and the layer's weight."""
 
     weight: FloatArray
     low: FloatArray

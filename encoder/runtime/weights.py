@@ -17,7 +17,7 @@ Tensors = dict[str, FloatArray]
 
 @dataclass(slots=True)
 class Linear:
-    """Hold y = x W^T + b: weight (outputs, inputs), bias (outputs,)."""
+    """A linear layer, y = x W^T + b: weight (outputs, inputs), bias (outputs,)."""
 
     weight: FloatArray
     bias: FloatArray
@@ -25,7 +25,7 @@ class Linear:
 
 @dataclass(slots=True)
 class Norm:
-    """Hold a layer normalisation's gain and shift, (hidden,) each."""
+    """A layer normalisation's gain and shift, (hidden,) each."""
 
     gain: FloatArray
     shift: FloatArray
@@ -33,7 +33,7 @@ class Norm:
 
 @dataclass(slots=True)
 class FeedForward:
-    """Hold the two halves of a feed-forward."""
+    """The two halves of a feed-forward."""
 
     up: Linear
     down: Linear
@@ -41,7 +41,7 @@ class FeedForward:
 
 @dataclass(slots=True)
 class Mixture:
-    """Hold a layer of experts.
+    """A layer of experts.
 
     Attributes:
         gates: (2, experts, hidden): the gate for queries, then the one for documents.
@@ -59,7 +59,7 @@ class Mixture:
 
 @dataclass(slots=True)
 class Layer:
-    """Hold one transformer layer; queries, keys and values are one projection."""
+    """One transformer layer; queries, keys and values are one projection."""
 
     query_key_value: Linear
     output: Linear
@@ -70,7 +70,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Weights:
-    """Hold a whole encoder; the type embedding of a single text is added to the positions."""
+    """A whole encoder; the type embedding of a single text is added to the positions."""
 
     words: FloatArray
     positions: FloatArray

@@ -14,7 +14,7 @@ from .text import encodable
 
 
 class TextTokenizer:
-    """Tokenise as sentence-transformers does: prompt before, special tokens around."""
+    """Tokenises as sentence-transformers does: prompt before, special tokens around."""
 
     def __init__(self, path: Path, *, max_tokens: int, lowercase: bool) -> None:
         self._whole = _read(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Columns:
-    """Hold examples as columns, with the topics that their labels point into."""
+    """Examples as columns, with the topics that their labels point into."""
 
     dataset: Dataset
     topics: Sequence[str]

@@ -16,7 +16,7 @@ LIST_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class GradedList:
-    """Hold one query with the texts that were graded for it, and their grades from 0 to 1."""
+    """One query with the texts that were graded for it, and their grades from 0 to 1."""
 
     query: str
     texts: tuple[str, ...]

@@ -30,7 +30,7 @@ def topic_kinship(topics: Sequence[str]) -> Tensor:
 
 
 class ContrastiveLoss(CachedLossMixin, nn.Module):
-    """Score each query's product against all others of the batch, mined negatives among them.
+    """Scores each query's product against all others of the batch, mined negatives among them.
 
     InfoNCE (van den Oord et al. 2018, equation 4) with in-batch negatives. Of these, two kinds are
     left out, since they may well be answers: positives of a kindred topic, and products that the

@@ -221,7 +221,7 @@ def _has_checkpoint(scratch: Path) -> bool:
 
 
 class _Evaluator(SentenceEvaluator):
-    """Ask the held-out queries."""
+    """Asks the held-out queries."""
 
     def __init__(self, held_out: HeldOut, log: _Log) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -243,7 +243,7 @@ class _Evaluator(SentenceEvaluator):
 
 
 class _Log(TrainerCallback):
-    """Tell of progress, and read the trainer's own history, which a checkpoint brings along."""
+    """Tells of progress, and reads the trainer's own history, which a checkpoint brings along."""
 
     def __init__(self, on_progress: Callable[[Progress], None], steps: int) -> None:
         self._tell = on_progress

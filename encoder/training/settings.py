@@ -13,7 +13,7 @@ MOST_GRADED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """Hold what decides a training run, apart from its examples.
+    """What decides a training run, apart from its examples.
 
     Attributes:
         epochs: passes over the examples.

@@ -27,7 +27,7 @@ REPORT = "training.json"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Say where a run is: steps done of all, the last loss, the last figure on held-out queries."""
+    """Where a run is: steps done of all, the last loss, the last figure on held-out queries."""
 
     step: int
     steps: int
@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """Say what a run did.
+    """What a run did.
 
     Attributes:
         steps: optimiser steps taken.

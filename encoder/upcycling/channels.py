@@ -24,7 +24,7 @@ from ..v3.experts import Experts, FeedForward, Mixture
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Say which channels of a dense feed-forward go where, and how much of each.
+    """Which channels of a dense feed-forward go where, and how much of each.
 
     Attributes:
         shared: channels of the shared expert.

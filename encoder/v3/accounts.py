@@ -20,7 +20,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Hold the counts of one model.
+    """The counts of one model.
 
     Attributes:
         total: parameters.
@@ -49,7 +49,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Hold the floating-point operations of one token, one multiply-add counted as two."""
+    """The floating-point operations of one token, one multiply-add counted as two."""
 
     task: Task
     length: int

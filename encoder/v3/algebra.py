@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Hold the sizes that give a total and an active size; a negative one cannot be built."""
+    """The sizes that give a total and an active size; a negative one cannot be built."""
 
     experts: int
     top_k: int

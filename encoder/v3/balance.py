@@ -47,7 +47,7 @@ def sum_over(group: ProcessGroup | None, sent: Tensor) -> tuple[Tensor, Tensor |
 
 
 class _Ride(torch.autograd.Function):
-    """Hand a tensor on; going back, give the loss that rides on it a gradient of 1."""
+    """Hands a tensor on; going back, gives the loss that rides on it a gradient of 1."""
 
     @staticmethod
     def forward(ctx: Any, carrier: Tensor, loss: Tensor) -> Tensor:

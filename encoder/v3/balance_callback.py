@@ -11,7 +11,7 @@ from .gate_load import ExpertLoad, expert_load, update_biases
 
 
 class BalanceCallback(TrainerCallback):
-    """Move the gates' biases after each optimiser step; keep the load at each log.
+    """Moves the gates' biases after each optimiser step; keeps the load at each log.
 
     The balance loss needs no callback: it rides on the activations.
 

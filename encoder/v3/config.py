@@ -15,7 +15,7 @@ PositionExtension = Literal["repeat", "interpolate", "grouped"]
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """Say how wide one layer is.
+    """How wide one layer is.
 
     Attributes:
         heads: attention heads.
@@ -38,7 +38,7 @@ class LayerShape:
 
 
 class V3Config(PreTrainedConfig):
-    """Hold the shape of a V3 encoder; names follow transformers where it has one.
+    """The shape of a V3 encoder; names follow transformers where it has one.
 
     Attributes:
         intermediate_size: width of the feed-forward in the layers without experts.

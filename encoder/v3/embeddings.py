@@ -10,7 +10,7 @@ from .padding import Padding
 
 
 class Embeddings(nn.Module):
-    """Add the embeddings of a token's word, position and type, and normalise."""
+    """Adds the embeddings of a token's word, position and type, and normalises."""
 
     def __init__(self, config: V3Config) -> None:
         super().__init__()

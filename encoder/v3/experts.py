@@ -30,7 +30,7 @@ class FeedForward(nn.Module):
 
 @use_experts_implementation(has_bias=True, has_gate=False)
 class Experts(nn.Module):
-    """Hold the weights of all experts of a layer.
+    """The weights of all experts of a layer.
 
     The names of the parameters are those that transformers' implementations of experts
     (grouped_mm, batched_mm, …) read; `forward` is the implementation "eager".
@@ -80,7 +80,7 @@ class Experts(nn.Module):
 
 
 class Mixture(nn.Module):
-    """Pass each token through the experts its gate chooses, and through the shared expert."""
+    """Passes each token through the experts its gate chooses, and through the shared expert."""
 
     def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExpertLoad:
-    """Say how one gate of one layer divided its tokens: `shares` sum to 1 over the experts."""
+    """How one gate of one layer divided its tokens: `shares` sum to 1 over the experts."""
 
     layer: int
     task: str

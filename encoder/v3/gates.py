@@ -19,7 +19,7 @@ TASKS: tuple[Task, Task] = ("query", "document")
 
 
 class Gates(nn.Module):
-    """Send each token to the experts that its text's gate scores highest.
+    """Sends each token to the experts that its text's gate scores highest.
 
     Attributes:
         query, document: the two gates.

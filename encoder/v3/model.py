@@ -46,7 +46,7 @@ class Block(GradientCheckpointingLayer):
 
 
 class V3Model(PreTrainedModel):
-    """Turn token ids into one vector a token; a pooling module makes them a text's vector."""
+    """Turns token ids into one vector a token; a pooling module makes them a text's vector."""
 
     config: V3Config
     config_class = V3Config

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Padding:
-    """Know where the tokens of a padded batch are.
+    """Where the tokens of a padded batch are.
 
     Only attention needs a batch's rectangle. Everything else works on one row a token, so that
     padding costs nothing and cannot be routed to an expert.

@@ -11,7 +11,7 @@ from .config import V3Config
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Hold a named shape."""
+    """A named shape."""
 
     name: str
     about: str

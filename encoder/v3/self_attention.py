@@ -11,7 +11,7 @@ from .padding import Padding
 
 
 class SelfAttention(nn.Module):
-    """Let the tokens of a text look at each other."""
+    """Lets the tokens of a text look at each other."""
 
     def __init__(self, config: V3Config, layer: int = 0) -> None:
         super().__init__()

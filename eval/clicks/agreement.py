@@ -10,7 +10,7 @@ from ...errors import InputError
 
 @dataclass(frozen=True)
 class Agreement:
-    """Hold Kendall's tau-b of two orders of systems: 1 the same, 0 unrelated, -1 reversed."""
+    """Kendall's tau-b of two orders of systems: 1 the same, 0 unrelated, -1 reversed."""
 
     tau: float
     p: float

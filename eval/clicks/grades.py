@@ -23,7 +23,7 @@ Grades = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Shopper:
-    """Hold P(click | examined) and P(satisfied | clicked) on the five grades 0 to 4.
+    """P(click | examined) and P(satisfied | clicked) on the five grades 0 to 4.
 
     Judgments on fewer or more grades are spread evenly over these five, values between two of
     them interpolated: the lowest grade is always the first entry, the highest the last.

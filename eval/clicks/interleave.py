@@ -16,7 +16,7 @@ from .simulate import Setting, Simulation, prepare, rng_of
 
 @dataclass(frozen=True)
 class InterleavingReport:
-    """Hold which system's products shoppers clicked more.
+    """Which system's products shoppers clicked more.
 
     Attributes:
         wins: searches in which more of the system's products were clicked.

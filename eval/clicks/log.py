@@ -16,7 +16,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Rejections:
-    """Count what of a log was not used, by reason, with the first few cases in full."""
+    """What of a log was not used, counted by reason, with the first few cases in full."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Rejections:
 
 
 class Rejects:
-    """Collect what is rejected while a log is read."""
+    """Collects what is rejected while a log is read."""
 
     EXAMPLES = 5
 
@@ -50,7 +50,7 @@ class Rejects:
 
 @dataclass(frozen=True)
 class Search:
-    """Hold one search of a log.
+    """One search of a log.
 
     Attributes:
         products: product ids in the order shown.
@@ -69,7 +69,7 @@ class Search:
 
 @dataclass(frozen=True)
 class ClickLog:
-    """Hold n searches over a vocabulary of (query, product) pairs.
+    """The n searches over a vocabulary of (query, product) pairs.
 
     Attributes:
         queries: every different query.

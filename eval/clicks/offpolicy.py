@@ -27,7 +27,7 @@ Rankings = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class PolicyEstimates:
-    """Hold estimates of a system's mean clicks in a search, each with its interval.
+    """Estimates of a system's mean clicks in a search, each with its interval.
 
     Attributes:
         logged: what the logging system drew.

@@ -12,7 +12,7 @@ from .sessions import Bools, Floats, Sessions
 
 @dataclass(frozen=True)
 class Fit:
-    """Hold a model's fit to some searches.
+    """A model's fit to some searches.
 
     Perplexity is 1 for a model that is always right and 2 for one that tosses a coin.
 

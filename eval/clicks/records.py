@@ -15,7 +15,7 @@ from .log import Rejects, Search
 
 @dataclass(frozen=True)
 class Shown:
-    """Hold one product of one search as a log tells of it."""
+    """One product of one search as a log tells of it."""
 
     rank: int
     product: str

@@ -14,7 +14,7 @@ from .intervals import ratio_intervals
 
 @dataclass(frozen=True)
 class ClickReport:
-    """Hold click measures with intervals over queries; every query weighs the same.
+    """Click measures with intervals over queries; every query weighs the same.
 
     Attributes:
         model: the click model.
@@ -55,7 +55,7 @@ class ClickReport:
 
 @dataclass(frozen=True)
 class Lift:
-    """Hold a relative change: 0.19 is 19 % more than the baseline; with its interval."""
+    """A relative change: 0.19 is 19 % more than the baseline; with its interval."""
 
     value: float
     low: float

@@ -16,7 +16,7 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class Sessions:
-    """Hold n searches of at most `depth` ranks for a click model.
+    """The n searches of at most `depth` ranks for a click model.
 
     A model knows items, not products: an item is whatever shares one set of parameters, a
     (query, product) pair when a model is fitted on a log, a grade when it acts on judgments.

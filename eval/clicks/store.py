@@ -19,7 +19,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Hold a click model with the (query, product) pairs that its items are.
+    """A click model with the (query, product) pairs that its items are.
 
     A model over grades has no pairs.
     """

@@ -25,7 +25,7 @@ Record = Mapping[str, object]
 
 @dataclass
 class Events:
-    """Hold what events tell of one search.
+    """What events tell of one search.
 
     Attributes:
         clicked: product ids with a click.

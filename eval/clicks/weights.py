@@ -14,7 +14,7 @@ from .models.base import ClickModel
 
 @dataclass(frozen=True)
 class RelevanceWeight:
-    """Hold what clicks say of one product for one query.
+    """What clicks say of one product for one query.
 
     Attributes:
         attractiveness: P(click | examined) under the model.

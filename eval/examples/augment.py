@@ -102,7 +102,7 @@ REWRITES: dict[str, Rewrite] = {
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Say which rewrites are made, and of how many examples.
+    """Which rewrites are made, and of how many examples.
 
     Raises:
         InputError: there is no rewrite by that name, or the share is none.

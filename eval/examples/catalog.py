@@ -25,7 +25,7 @@ _WORD = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
 
 @dataclass(frozen=True)
 class CatalogQuery:
-    """Hold one query, and what the catalog itself says of it.
+    """One query, and what the catalog itself says of it.
 
     Attributes:
         text: what a shopper might type.
@@ -46,7 +46,7 @@ class CatalogQuery:
 
 
 class CatalogQueries:
-    """Make queries from a pool's products.
+    """Makes queries from a pool's products.
 
     Types are drawn by the square root of how many products they have, so that the long tail is
     taught too; a template that finds nothing to say of a product is passed over.

@@ -18,7 +18,7 @@ _DATES = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Hold coverage and freshness.
+    """Coverage and freshness.
 
     Attributes:
         types: product types found in the catalog.

@@ -57,7 +57,7 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Sources:
-    """Say what to learn from.
+    """What to learn from.
 
     Attributes:
         catalog: how many queries to make from the catalog.
@@ -84,7 +84,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Lessons:
-    """Hold what training takes, and what examines it.
+    """What training takes, and what examines it.
 
     Attributes:
         examples: filtered and augmented.

@@ -28,7 +28,7 @@ MOST_PRODUCTS = 200_000
 
 @dataclass(frozen=True)
 class Pool:
-    """Hold products side by side with what an encoder makes of them.
+    """Products side by side with what an encoder makes of them.
 
     Attributes:
         rows: (n,) their row numbers in the shop, ascending.

@@ -44,7 +44,7 @@ _MISREAD = 0.2
 
 @dataclass(frozen=True)
 class ProductType:
-    """Hold one kind of product.
+    """One kind of product.
 
     Attributes:
         terms: its stemmed words, which name it.
@@ -61,7 +61,7 @@ class ProductType:
 
 
 class ProductTypes:
-    """Tell the type of every product of a pool.
+    """Tells the type of every product of a pool.
 
     Attributes:
         of: for each place of the pool the terms of its type; () where none was found.

@@ -38,7 +38,7 @@ UNITS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Hold what may stand for what in a query; all in lower case.
+    """What may stand for what in a query; all in lower case.
 
     Attributes:
         brands: a brand's spelling -> its others ("tp-link" -> "tp link", "tplink").

@@ -18,7 +18,7 @@ from .trec import QRELS_FIELDS, RUN_FIELDS, read_trec_qrels, read_trec_run
 
 @dataclass(frozen=True)
 class Layout:
-    """Name one way of laying judgments out: how it is recognised and how it is read."""
+    """One way of laying judgments out: how it is recognised and how it is read."""
 
     name: str
     description: str

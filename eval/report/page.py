@@ -30,7 +30,7 @@ PLAIN = {
 
 @dataclass(frozen=True)
 class Card:
-    """Hold one headline figure."""
+    """One headline figure."""
 
     title: str
     value: str

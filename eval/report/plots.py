@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 1000.0, 300.0
 
 @dataclass(frozen=True)
 class Plot:
-    """Hold a drawing and its labels.
+    """A drawing and its labels.
 
     Attributes:
         alt: what the drawing shows, in words.

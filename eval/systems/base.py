@@ -11,7 +11,7 @@ from ..run import Run
 
 
 class System(Protocol):
-    """Rank products for queries."""
+    """Ranks products for queries."""
 
     @property
     def name(self) -> str:
@@ -24,7 +24,7 @@ class System(Protocol):
 
 
 class RandomSystem:
-    """Rank products at random: what any number must be read against."""
+    """Ranks products at random: what any number must be read against."""
 
     name = "random"
 
@@ -47,7 +47,7 @@ class RandomSystem:
 
 
 class RunSystem:
-    """Give back a run that another engine made."""
+    """Gives back a run that another engine made."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -21,7 +21,7 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Bm25Settings:
-    """Hold BM25's two parameters and the boost of each field.
+    """BM25's two parameters and the boost of each field.
 
     A product's score is the boosted sum of its fields' BM25 scores; the idf is Lucene's
     (Robertson and Zaragoza, 2009; Kamphuis et al., ECIR 2020).
@@ -37,7 +37,7 @@ class Bm25Settings:
 
 
 class Bm25Fields:
-    """Score queries against each field of each product.
+    """Scores queries against each field of each product.
 
     Args:
         catalog: the products' words.
@@ -88,7 +88,7 @@ class Bm25Fields:
 
 
 class Bm25System:
-    """Rank by BM25 with fixed settings."""
+    """Ranks by BM25 with fixed settings."""
 
     def __init__(
         self, fields: Bm25Fields, settings: Bm25Settings | None = None, name: str = "bm25"

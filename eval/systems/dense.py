@@ -13,7 +13,7 @@ from ..run import Run
 
 
 class DenseSystem:
-    """Rank products by the similarity of their texts' vectors to the query's, without an index."""
+    """Ranks products by the similarity of their texts' vectors to the query's, without an index."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
 
 
 class RetrieverSystem:
-    """Rank by a shop's own search."""
+    """Ranks by a shop's own search."""
 
     def __init__(self, shop: ECommRetriever, mode: Mode = "hybrid", name: str = "") -> None:
         self._shop = shop

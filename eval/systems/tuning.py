@@ -29,7 +29,7 @@ LARGEST_SAMPLE = 300
 
 @dataclass(frozen=True)
 class TunedBm25:
-    """Rank by tuned BM25; a query that took part in the tuning by its held-out settings.
+    """Ranks by tuned BM25; a query that took part in the tuning by its held-out settings.
 
     Attributes:
         system: with the settings that all tuning queries together chose, for any other query.
@@ -103,7 +103,7 @@ def _choose(grids: Sequence[_Grid], rows: npt.NDArray[np.intp]) -> Bm25Settings:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Hold each field's scores of the candidates of each query, for one k1 and b.
+    """Each field's scores of the candidates of each query, for one k1 and b.
 
     Attributes:
         features: (queries, candidates, fields); a place without a candidate holds zeros.

@@ -24,7 +24,7 @@ NumberArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """Hold numbers by row: `values[i]` belongs to `rows[i]`; rows may repeat."""
+    """Numbers by row: `values[i]` belongs to `rows[i]`; rows may repeat."""
 
     rows: RowArray
     values: NumberArray
@@ -32,7 +32,7 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class BooleanColumn:
-    """Hold truth values by row."""
+    """Truth values by row."""
 
     rows: RowArray
     values: BoolArray
@@ -40,7 +40,7 @@ class BooleanColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """Hold texts by row, each as a code into the sorted-by-first-use `texts`."""
+    """Texts by row, each as a code into the sorted-by-first-use `texts`."""
 
     rows: RowArray
     codes: CodeArray
@@ -57,7 +57,7 @@ Column = NumberColumn | BooleanColumn | TextColumn
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Describe a field: its name, and for each kind how many values it holds."""
+    """A field: its name, and for each kind how many values it holds."""
 
     name: str
     counts: dict[Kind, int]

@@ -24,7 +24,7 @@ from .base import (
 
 
 class Columns:
-    """Give the columns of one generation; a column is read when first asked for."""
+    """Gives the columns of one generation; a column is read when first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._layout: dict[str, Any] = orjson.loads((folder / "fields.json").read_bytes())

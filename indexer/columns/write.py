@@ -34,7 +34,7 @@ _FLUSH_VALUES = 4_000_000  # values held in memory before they are written
 
 
 class ColumnsWriter(Closing):
-    """Write columns product by product, then what is kept of the last generation's.
+    """Writes columns product by product, then what is kept of the last generation's.
 
     Values are collected by field and kind and written out field by field, a bounded number at once.
     """

@@ -59,7 +59,7 @@ LANGUAGES = (*STEMMED, "chinese", "none")
 
 
 class Analysis:
-    """Cut and fold text of one language.
+    """Cuts and folds text of one language.
 
     Args:
         language: a name from `LANGUAGES`; "none" neither stems nor knows stop words.

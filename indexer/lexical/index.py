@@ -47,7 +47,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Hold rows and their scores, best first; a higher score is closer."""
+    """Rows and their scores, best first; a higher score is closer."""
 
     rows: RowArray
     scores: FloatVector
@@ -58,7 +58,7 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class LexicalDocument:
-    """Hold the searchable texts of one product, by field, and its codes."""
+    """The searchable texts of one product, by field, and its codes."""
 
     row: int
     texts: Mapping[str, str]
@@ -88,7 +88,7 @@ def _attribute_texts(product: Product) -> Iterable[str]:
 
 
 class LexicalIndex:
-    """Search a folder that `write_lexical` wrote. Safe to use from several threads."""
+    """Searches a folder that `write_lexical` wrote. Safe to use from several threads."""
 
     def __init__(self, folder: Path, analysis: Analysis) -> None:
         index = _open_index(folder)
@@ -247,7 +247,7 @@ def _matches(rows: Sequence[object], scores: Sequence[float]) -> Matches:
 
 
 class LexicalWriter(Closing):
-    """Write an index document by document, added to what `previous` holds.
+    """Writes an index document by document, added to what `previous` holds.
 
     A row given again replaces the row of `previous`. Segment files are immutable, so those of
     `previous` are shared by hard links. Memory is bounded: full segments go to the folder as

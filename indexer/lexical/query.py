@@ -21,7 +21,7 @@ _SHARE_TO_MATCH = 0.75
 
 
 class QueryBuilder:
-    """Build queries for one index, which knows what terms there are."""
+    """Builds queries for one index, which knows what terms there are."""
 
     def __init__(
         self, schema: tantivy.Schema, searcher: tantivy.Searcher, analysis: Analysis

@@ -31,7 +31,7 @@ def read_tsv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord
 
 @dataclass
 class _Lines:
-    """Feed lines to the CSV parser and remember those of the row being read.
+    """Feeds lines to the CSV parser and remembers those of the row being read.
 
     A stray quotation mark makes a row swallow what follows it. Then the first line of that row
     is rejected and the others are read again.

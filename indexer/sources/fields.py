@@ -23,7 +23,7 @@ _MEMO_SIZE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """Say for a user where one of our fields comes from: column, how it was told, a sample."""
+    """Where one of our fields comes from, told to a user: column, how it was told, a sample."""
 
     field: str
     column: str
@@ -33,7 +33,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """Say how a column becomes an attribute; `part_number` marks one that may hold a code."""
+    """How a column becomes an attribute; `part_number` marks one that may hold a code."""
 
     name: str
     kind: str | None
@@ -43,7 +43,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class FieldMap:
-    """Hold which columns give which fields; every other column becomes an attribute.
+    """Which columns give which fields; every other column becomes an attribute.
 
     Attributes:
         columns: for each recognised field its columns; the first that holds a value gives it,

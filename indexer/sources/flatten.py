@@ -13,7 +13,7 @@ _VALUES = ("value", "values", "text")
 
 @dataclass(slots=True)
 class _Many:
-    """Collect what the objects of one list hold under one name."""
+    """Collects what the objects of one list hold under one name."""
 
     values: list[object]
 

@@ -29,7 +29,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """Hold one record that has an id, not yet converted.
+    """One record that has an id, not yet converted.
 
     Attributes:
         digest: 16 bytes that change whenever the product it converts to may change.

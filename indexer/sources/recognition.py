@@ -26,7 +26,7 @@ _COLUMNS_LISTED = 40
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Hold the columns chosen for a field, and how they were told."""
+    """The columns chosen for a field, and how they were told."""
 
     columns: tuple[str, ...]
     how: str

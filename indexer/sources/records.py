@@ -10,7 +10,7 @@ from ...errors import RecordError
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """Hold one record as its source gave it.
+    """One record as its source gave it.
 
     Attributes:
         source: the file, table or stream it came from, as the user named it.
@@ -25,7 +25,7 @@ class RawRecord:
 
 
 class Rejected(RecordError):  # noqa: N818 - reads as what became of the record
-    """Report one record that was rejected, together with what was read of it.
+    """One record that was rejected, together with what was read of it.
 
     Attributes:
         record: what could be read of it.
@@ -43,7 +43,7 @@ class Rejected(RecordError):  # noqa: N818 - reads as what became of the record
 
 @dataclass(slots=True)
 class SourceProgress:
-    """Tell how far reading has come, in bytes as stored; ask it whenever a display is drawn.
+    """Tells how far reading has come, in bytes as stored; ask it whenever a display is drawn.
 
     Attributes:
         total: bytes of all sources together; None where one has no known size.

@@ -17,7 +17,7 @@ _QUOTED = re.compile(r"'[^']*'")
 
 
 class RejectedFile(Closing):
-    """Write records that were rejected to a JSON Lines file, and count them by reason.
+    """Writes records that were rejected to a JSON Lines file, and counts them by reason.
 
     A file left by an earlier run is removed on entering; without a rejected record there is
     none. Use it as a context manager.

@@ -24,14 +24,14 @@ _BUFFER = 1 << 18
 
 
 class Readable(Protocol):
-    """Give bytes, as files and decompressors do."""
+    """Gives bytes, as files and decompressors do."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes; none at the end."""
 
 
 class _Tolerant(io.RawIOBase):
-    """Give the bytes of `inner` after `head`; end early, with a reason, where it is damaged."""
+    """Gives the bytes of `inner` after `head`; ends early, with a reason, where it is damaged."""
 
     def __init__(self, inner: Readable, head: bytes = b"") -> None:
         self._inner = inner
@@ -66,7 +66,7 @@ class _Tolerant(io.RawIOBase):
 
 @dataclass(slots=True)
 class ByteStream:
-    """Hold an opened source: its name, its bytes after decompression, and their beginning.
+    """An opened source: its name, its bytes after decompression, and their beginning.
 
     `problem` is empty as long as the bytes could be read; it is worth a look at the end.
     """

@@ -16,7 +16,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Neighbors:
-    """Hold what one search found, closest first.
+    """What one search found, closest first.
 
     Attributes:
         rows: (n, k) int64; -1 where there was nothing more to find.
@@ -31,7 +31,7 @@ class Neighbors:
 
 
 class VectorIndex(ABC):
-    """Find the rows whose vectors are closest to a query.
+    """Finds the rows whose vectors are closest to a query.
 
     A row is the catalog's own number of a product: a non-negative integer that stays with
     it; there may be gaps. Searches may run in several threads at once; `add` and `remove`

@@ -25,7 +25,7 @@ _UNIT = 1e-5
 
 
 class FaissIndex(VectorIndex):
-    """Hold a FAISS index, the row of each position, tombstones, and the exact vectors."""
+    """A FAISS index, the row of each position, tombstones, and the exact vectors."""
 
     def __init__(
         self,

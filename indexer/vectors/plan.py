@@ -43,7 +43,7 @@ REFINED_FACTOR = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Hold how one search is done.
+    """How one search is done.
 
     Attributes:
         method: "exact" scores every passing row; "index" asks FAISS.
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Hold what a plan depends on: `passing` of `capacity` vectors may be among k results."""
+    """What a plan depends on: `passing` of `capacity` vectors may be among k results."""
 
     passing: int
     live: int

@@ -19,7 +19,7 @@ _SPARSE = 16
 
 
 class Positions:
-    """Map rows to positions; positions only grow, and a tombstoned one is never used again."""
+    """Maps rows to positions; positions only grow, and a tombstoned one is never used again."""
 
     def __init__(self, rows: IntArray | None = None, tombstones: BoolArray | None = None) -> None:
         self._row_at = np.empty(0, np.int64)
@@ -107,7 +107,7 @@ class Positions:
 
 
 class Passing:
-    """Hold the positions that a search may find, as a list or as a bitmap, made when asked."""
+    """The positions that a search may find, as a list or as a bitmap, made when asked."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ _MEMORY_BYTES = 64 << 20
 
 
 class StoredVectors(ABC):
-    """Give vectors and inner products by position, from blocks of contiguous vectors."""
+    """Gives vectors and inner products by position, from blocks of contiguous vectors."""
 
     dim: int
 
@@ -64,7 +64,7 @@ class StoredVectors(ABC):
 
 
 class FlatStorage(StoredVectors):
-    """Read the vectors out of a FAISS flat storage; FAISS itself appends to it."""
+    """Reads the vectors out of a FAISS flat storage; FAISS itself appends to it."""
 
     def __init__(self, storage: Faiss) -> None:
         self._storage = storage
@@ -82,7 +82,7 @@ class FlatStorage(StoredVectors):
 
 
 class BlockStorage(StoredVectors):
-    """Keep vectors beside the index: a file read in place, then blocks that double in size."""
+    """Keeps vectors beside the index: a file read in place, then blocks that double in size."""
 
     def __init__(
         self, dim: int, *, saved: FloatArray | None = None, scratch: Path | None = None

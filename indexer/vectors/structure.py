@@ -13,7 +13,7 @@ Kind = Literal["flat", "codes", "graph", "lists"]
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Describe an index by what decides how it is searched.
+    """What decides how an index is searched.
 
     Attributes:
         kind: "flat" scores every vector exactly, "codes" scores every compressed vector,

@@ -37,14 +37,14 @@ _COMPARE: dict[Operator, Callable[..., BoolArray]] = {
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Hold for each row whether an expression is true, and whether it is false."""
+    """For each row whether an expression is true, and whether it is false."""
 
     true: BoolArray
     false: BoolArray
 
 
 class Expression(Protocol):
-    """Be evaluated on columns."""
+    """Is evaluated on columns."""
 
     def evaluate(self, columns: Columns) -> Truth:
         """Return the truth of every row."""
@@ -52,7 +52,7 @@ class Expression(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Be true where all parts are."""
+    """Is true where all parts are."""
 
     parts: tuple[Expression, ...]
 
@@ -67,7 +67,7 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Be true where any part is."""
+    """Is true where any part is."""
 
     parts: tuple[Expression, ...]
 
@@ -82,7 +82,7 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Be true where the inner expression is false."""
+    """Is true where the inner expression is false."""
 
     inner: Expression
 
@@ -94,7 +94,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Compare a field with a value."""
+    """Compares a field with a value."""
 
     field: str
     operator: Operator
@@ -114,7 +114,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Ask whether a field has one of several values of one kind."""
+    """Asks whether a field has one of several values of one kind."""
 
     field: str
     values: tuple[Value, ...]
@@ -132,7 +132,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """Match a field's text against an SQL pattern: % is any text, _ any one character."""
+    """Matches a field's text against an SQL pattern: % is any text, _ any one character."""
 
     field: str
     pattern: str
@@ -151,7 +151,7 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """Ask whether a product lacks a field."""
+    """Asks whether a product lacks a field."""
 
     field: str
 
@@ -167,7 +167,7 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class IsTruth:
-    """Ask whether a field is true, or is false; of a product that lacks it, neither is so."""
+    """Asks whether a field is true, or is false; of a product that lacks it, neither is so."""
 
     field: str
     value: bool

@@ -115,7 +115,7 @@ def _shortened(text: str) -> str:
 
 
 class _Reader:
-    """Turn sqlglot's tree into an expression, refusing what is no condition on fields."""
+    """Turns sqlglot's tree into an expression, refusing what is no condition on fields."""
 
     def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
         self._text = text

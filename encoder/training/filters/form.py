@@ -32,7 +32,7 @@ _BROKEN = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class FormCheck:
-    """Drop what is malformed: by length, encoding, language, boilerplate, repetition.
+    """Drops what is malformed: by length, encoding, language, boilerplate, repetition.
 
     Args:
         examples: all that will be checked; what they repeat is counted first.

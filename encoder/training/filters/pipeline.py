@@ -16,7 +16,7 @@ from .stage import StageReport, run_stage
 
 @dataclass(frozen=True, slots=True)
 class FilterReport:
-    """Hold what each stage kept and dropped, first to last."""
+    """What each stage kept and dropped, first to last."""
 
     stages: Sequence[StageReport]
 

@@ -17,7 +17,7 @@ _WORD = re.compile(r"\w{2,}")
 
 
 class PlausibilityCheck:
-    """Drop pairs that share no word and that a model finds no nearer than chance.
+    """Drops pairs that share no word and that a model finds no nearer than chance.
 
     The bound is the cosine that 95 % of random pairs of these queries and texts stay under, so it
     fits any encoder.

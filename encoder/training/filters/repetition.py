@@ -19,7 +19,7 @@ _WORD = re.compile(r"\w+")
 
 
 class RepetitionCheck:
-    """Drop near-duplicates, and examples whose query is one of the held-out queries.
+    """Drops near-duplicates, and examples whose query is one of the held-out queries.
 
     Near-duplicates are found by MinHash with banding (Broder 1997; Leskovec, Rajaraman & Ullman,
     "Mining of Massive Datasets", chapter 3): two examples of one query whose products' texts

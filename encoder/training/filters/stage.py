@@ -14,7 +14,7 @@ Check = Callable[[Example], str | None]
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Say what one stage kept and dropped.
+    """What one stage kept and dropped.
 
     Attributes:
         name: of the stage.

@@ -14,7 +14,7 @@ from ..examples import Example
 
 @dataclass(frozen=True)
 class Batches:
-    """Cut examples into batches, in a new order each epoch.
+    """Cuts examples into batches, in a new order each epoch.
 
     Attributes:
         examples: all of them.

@@ -27,7 +27,7 @@ PROGRESS = "progress.json"
 
 @dataclass
 class Checkpoints:
-    """Keep the checkpoints of one run in a folder.
+    """Keeps the checkpoints of one run in a folder.
 
     A checkpoint is a folder that torch's distributed checkpoint writes, each process its own
     shards, and `progress.json`. It counts once `CURRENT` names it, which is replaced last.

@@ -14,7 +14,7 @@ from .wire import Wire
 
 
 class Traffic:
-    """Count what this process sends to others.
+    """Counts what this process sends to others.
 
     Attributes:
         gathered: bytes of weights sent.
@@ -36,7 +36,7 @@ class Traffic:
 
 
 class _Allocation:
-    """Allocate as torch does by itself."""
+    """Allocates as torch does by itself."""
 
     def allocate(
         self, size: Sequence[int | torch.SymInt], *, dtype: torch.dtype, device: torch.device
@@ -46,7 +46,7 @@ class _Allocation:
 
 
 class CountedAllGather(_Allocation, AllGather):
-    """Gather weights as torch does, and count."""
+    """Gathers weights as torch does, and counts."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
@@ -67,7 +67,7 @@ class CountedAllGather(_Allocation, AllGather):
 
 
 class CompressedReduceScatter(_Allocation, ReduceScatter):
-    """Sum gradients that travel in another format.
+    """Sums gradients that travel in another format.
 
     Each process sends every other one its chunk, encoded, and sums what it receives in float32:
     the bytes of a reduce-scatter, with one rounding a number instead of one at each addition.

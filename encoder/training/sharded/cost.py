@@ -20,7 +20,7 @@ _ARITHMETIC = 2  # bytes of a number in bfloat16
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Assume a GPU; by default one H100 SXM and its share of the network.
+    """A GPU, as assumed; by default one H100 SXM and its share of the network.
 
     Attributes:
         memory: bytes.
@@ -40,7 +40,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Assume what a step learns.
+    """What a step learns, as assumed.
 
     Attributes:
         examples: of one GPU in one pass.
@@ -66,7 +66,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Count what of a model is sharded how.
+    """What of a model is sharded how, counted.
 
     Attributes:
         shared: parameters outside the experts.
@@ -97,7 +97,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Hold what one GPU of a plan stores, sends and computes in a step.
+    """What one GPU of a plan stores, sends and computes in a step.
 
     Attributes:
         gpus: how many.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Embedding(nn.Module):
-    """Wrap an encoder so that a forward pass returns vectors and nothing else."""
+    """Wraps an encoder so that a forward pass returns vectors and nothing else."""
 
     def __init__(self, encoder: SentenceTransformer) -> None:
         super().__init__()

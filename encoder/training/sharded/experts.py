@@ -17,7 +17,7 @@ from ...v3.experts import Experts, Mixture
 
 
 class ParallelExperts(nn.Module):
-    """Hold one process's share of the experts of a layer.
+    """One process's share of the experts of a layer.
 
     Parameters keep the names of `Experts` and are DTensors whose first dimension, the experts, is
     divided over the mesh, so that a checkpoint sees whole experts. Tokens are exchanged by two

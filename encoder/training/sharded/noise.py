@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(slots=True)
 class NoiseScale:
-    """Estimate the simple noise scale, the trace of the gradient's covariance over its square.
+    """Estimates the simple noise scale, the trace of the gradient's covariance over its square.
 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", appendix A.1: two
     unbiased estimates from the gradient's norm at a small and a large batch, each averaged over

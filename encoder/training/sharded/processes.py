@@ -20,7 +20,7 @@ TIMEOUT = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Know the processes of a run, as a line and as a rectangle.
+    """The processes of a run, as a line and as a rectangle.
 
     Attributes:
         rank: the number of this one.

@@ -11,7 +11,7 @@ from ...v3.gate_load import ExpertLoad
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold what one step did.
+    """What one step did.
 
     Attributes:
         number: from 1.
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """Hold what a run did, resumed parts included.
+    """What a run did, resumed parts included.
 
     Attributes:
         steps: all of them.

@@ -17,7 +17,7 @@ _OUTSIDE_THE_CURVE = ("checkpoint_seconds", "checkpoints", "keep")
 
 @dataclass(frozen=True, slots=True)
 class DistributedSettings:
-    """Hold the settings of a run; the same ones give the same curve on any number of processes.
+    """The settings of a run; the same ones give the same curve on any number of processes.
 
     Attributes:
         batch: examples in one pass, over all processes; they are each other's negatives.

@@ -33,7 +33,7 @@ from .settings import DistributedSettings
 
 @dataclass
 class Trainer:
-    """Train one sharded model.
+    """Trains one sharded model.
 
     Attributes:
         model: what is trained.

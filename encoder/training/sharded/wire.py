@@ -15,7 +15,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Know one format.
+    """One format.
 
     Attributes:
         dtype: of a number on its way.

@@ -12,7 +12,7 @@ from ....errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Say how a text is cut and how far a segment sees.
+    """How a text is cut and how far a segment sees.
 
     Attributes:
         segment: queries that share what they see.
@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Hold what each segment of each head chose.
+    """What each segment of each head chose.
 
     Attributes:
         blocks: (batch, heads, segments, top_k) numbers of the chosen blocks.

@@ -17,7 +17,7 @@ LEAST = 1e-6
 
 
 class ClickModel(ABC):
-    """Say which products of a ranking are clicked, with what probability.
+    """Which products of a ranking are clicked, with what probability.
 
     Every model has `attractiveness`, (count + 1,): the probability that an item is clicked once
     it is examined, its last entry that of an item never seen. Notation follows Chuklin, Markov

@@ -14,7 +14,7 @@ from .chain import ChainModel
 
 @dataclass(frozen=True)
 class Cascade(ChainModel):
-    """Let a shopper go down the list and leave with the first click.
+    """Lets a shopper go down the list and leave with the first click.
 
     Craswell, Zoeter, Taylor and Ramsey, An Experimental Comparison of Click Position-Bias
     Models, WSDM 2008. Clicks after the first contradict the model; fitting passes over them.

@@ -78,7 +78,7 @@ def draw(
 
 
 class ChainModel(ClickModel):
-    """Derive a click model from the probability of going on after a click and after a skip."""
+    """Derives a click model from the probability of going on after a click and after a skip."""
 
     @abstractmethod
     def after_click(self, items: Ints) -> Floats:

@@ -14,7 +14,7 @@ from .chain import ChainModel
 
 @dataclass(frozen=True)
 class DBN(ChainModel):
-    """Let a click satisfy or not; the satisfied leave, others go on or give up.
+    """Lets a click satisfy or not; the satisfied leave, others go on or give up.
 
     Chapelle and Zhang, A Dynamic Bayesian Network Click Model for Web Search Ranking, WWW 2009.
 
@@ -72,7 +72,7 @@ class DBN(ChainModel):
 
 @dataclass(frozen=True)
 class SimplifiedDBN(DBN):
-    """Let only the satisfied leave: DBN with continuation 1 (section 5 of the same paper).
+    """Lets only the satisfied leave: DBN with continuation 1 (section 5 of the same paper).
 
     The paper's counting rule takes every last click for satisfaction; here expectation
     maximisation weighs it against skipping all that follows.

@@ -14,7 +14,7 @@ from .chain import ChainModel
 
 @dataclass(frozen=True)
 class DCM(ChainModel):
-    """Let a shopper go on after a click with a probability that depends on the rank.
+    """Lets a shopper go on after a click with a probability that depends on the rank.
 
     Guo, Liu and Wang, Efficient Multiple-Click Models in Web Search, WSDM 2009. The paper fits
     a lower bound of the likelihood, as if nothing below the last click had been examined; here

@@ -14,7 +14,7 @@ from .examination import ALWAYS, attracted, examination_rates, examined
 
 @dataclass(frozen=True)
 class PBM(ClickModel):
-    """Let each rank be examined with a probability of its own, whatever else is clicked.
+    """Lets each rank be examined with a probability of its own, whatever else is clicked.
 
     Richardson, Dominowska and Ragno, Predicting Clicks, WWW 2007; Craswell et al., WSDM 2008.
 

@@ -14,7 +14,7 @@ from .examination import ALWAYS, attracted, examination_rates, examined
 
 @dataclass(frozen=True)
 class UBM(ClickModel):
-    """Let examination depend on the rank and on the rank of the click before.
+    """Lets examination depend on the rank and on the rank of the click before.
 
     Dupret and Piwowarski, A User Browsing Model to Predict Search Engine Click Data from Past
     Observations, SIGIR 2008.
