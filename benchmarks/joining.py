@@ -79,7 +79,8 @@ class Features:
         return candidates, np.stack([*lanes, *fields, *votes, *held], axis=1)[candidates]
 
     def _lexical(self, text: str, boosts: Mapping[str, float]) -> Vector:
-        found = self.shop.snapshot().lexical.search(text, 2000, boosts)
+        lexical = self.shop.snapshot().lexical
+        found = lexical.search(lexical.read(text, boosts), 2000)
         scores = np.zeros(len(self.pool))
         for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
             scores[self.place[row]] = score

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from dsv3 import ECommRetriever
 
 
 def percentiles(name: str, milliseconds: list[float]) -> None:
@@ -24,8 +25,6 @@ def percentiles(name: str, milliseconds: list[float]) -> None:
 
 
 def in_process(shop_folder: str, queries: list[str], rounds: int = 5) -> None:
-    from dsv3 import ECommRetriever
-
     with ECommRetriever.open(shop_folder) as shop:
         shop.retrieve("warm up", where="price > 0", facets=["brand"])
         cases = {
@@ -38,7 +37,7 @@ def in_process(shop_folder: str, queries: list[str], rounds: int = 5) -> None:
         for name, options in cases.items():
             first: list[float] = []
             later: list[float] = []
-            shop._encode.cache_clear()
+            shop._vectors.clear()
             for turn in range(rounds):
                 for query in random.Random(turn).sample(queries, len(queries)):
                     begin = time.perf_counter()
@@ -47,11 +46,25 @@ def in_process(shop_folder: str, queries: list[str], rounds: int = 5) -> None:
                     assert results.took
             percentiles(f"{name}, query never seen", first)
             percentiles(f"{name}, query vector cached", later)
+        for size in (1, 16):
+            percentiles(f"retrieve_many, {size} at a time, each", batches(shop, queries, size))
         vectors = shop.snapshot().vectors
         encoded = shop.encoder.encode_queries(queries)
         ours, raw = raw_ratio(vectors, encoded)
         print(f"\nvector search alone: {ours:.3f} ms; FAISS by hand: {raw:.3f} ms; ")
         print(f"ratio {ours / raw:.2f}")
+
+
+def batches(shop: ECommRetriever, queries: list[str], size: int) -> list[float]:
+    """Return the milliseconds a query of batches, none seen before."""
+    shop._vectors.clear()
+    each: list[float] = []
+    for begin in range(0, len(queries), size):
+        asked = queries[begin : begin + size]
+        before = time.perf_counter()
+        shop.retrieve_many(asked)
+        each.append((time.perf_counter() - before) * 1000 / len(asked))
+    return each
 
 
 def raw_ratio(vectors: object, encoded: np.ndarray, k: int = 10) -> tuple[float, float]:

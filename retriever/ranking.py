@@ -1,359 +1,454 @@
-"""From a query to ranked rows of one generation.
+"""From queries to ranked rows of one generation, in stages.
 
-Each lane puts candidates forward; they are fused and, where no keyword and no close neighbour
-speaks for one, dropped. The ranking goes on after the candidates with every other product that
-matches the words, in keyword order, so that pages are stable and the total is exact.
+Each stage is a function of what came before: filter → read the query → encode → candidates of
+both lanes → fuse them → drop what neither the words as a whole nor a near enough vector speaks
+for → put exact codes first → page. The ranking goes on after the candidates with every other
+product that matches the words, in keyword order, so that pages are stable and the total is exact.
+
+Queries that are asked together differ in their text alone, and share the filter, the call of the
+encoder and the search for neighbours.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from ..encoder.base import FloatArray
+from ..indexer.candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
+from ..indexer.lexical.query import ParsedQuery
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
 from .filters.rows import fields_without_values, passing_rows
-from .fusion import Fused, Lane, convex_combination
+from .fusion import convex_combination
 from .query import Query
 from .results import Explanation, LaneScore
 from .sorting import sort_rows
 
-RowArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-FloatVector = npt.NDArray[np.float32]
-
-_NO_ROWS = np.empty(0, np.int64)
+Encode = Callable[[Sequence[str]], FloatArray]
 
 
 @dataclass(slots=True)
+class Trace:
+    """What the stages of one query took, in milliseconds, and did, in words."""
+
+    took: dict[str, float] = field(default_factory=dict)
+    plan: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """The rows of a page, and what was found on the way.
 
     Attributes:
-        rows: (n,) the page, best first.
-        scores: (n,) their scores.
+        page: the page's rows and their scores.
         total: rows that pass the filter and match.
+        trace: what was done.
         matching: mask of all those rows; filled where facets or sorting need it.
-        took: milliseconds by stage.
-        plan: what was done, in words.
         explanations: by row, where asked for.
     """
 
-    rows: RowArray
-    scores: FloatVector
+    page: Candidates
     total: int
+    trace: Trace
     matching: BoolArray | None = None
-    took: dict[str, float] = field(default_factory=dict)
-    plan: dict[str, str] = field(default_factory=dict)
-    explanations: dict[int, Explanation] = field(default_factory=dict)
+    explanations: Mapping[int, Explanation] = field(default_factory=dict)
 
 
-def rank(
-    query: Query,
-    snapshot: Snapshot,
-    ranking: Ranking,
-    encode: Callable[[str], FloatArray],
-) -> Ranked:
-    """Rank the products of a generation for a query.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where queries are answered: what all stages read and none changes.
 
-    Args:
-        query: what is asked.
+    Attributes:
         snapshot: the generation.
         ranking: how lanes are searched and joined.
-        encode: text → (1, dim) query vector; called in hybrid and dense mode only.
+        mask: by row, whether the filter lets it pass; None without a filter.
     """
-    return _Ranker(query, snapshot, ranking, encode).rank()
 
+    snapshot: Snapshot
+    ranking: Ranking
+    mask: BoolArray | None
 
-class _Ranker:
-    def __init__(
-        self,
-        query: Query,
-        snapshot: Snapshot,
-        ranking: Ranking,
-        encode: Callable[[str], FloatArray],
-    ) -> None:
-        self.query = query
-        self.snapshot = snapshot
-        self.ranking = ranking
-        self.encode = encode
-        self.took: dict[str, float] = {}
-        self.plan: dict[str, str] = {}
-
-    def rank(self) -> Ranked:
-        self._filter()
-        if not self.query.text:
-            return self._browse()
-        codes = self._codes()
-        lanes = self._lanes(codes)
-        fused = convex_combination(lanes, self._weights())
-        if self.query.mode == "hybrid":
-            fused = self._drop_far(fused, lanes["dense"])
-        fused = _put_first(codes, fused)
-        page = self._page(fused)
-        if self.query.explain:
-            self._explain(page, lanes, codes)
-        return page
-
-    # -- lanes -----------------------------------------------------------------------------
-
-    def _filter(self) -> None:
-        self.mask: BoolArray | None = None
-        if self.query.where is None:
-            return
-        begin = time.perf_counter()
-        self.mask = passing_rows(self.query.where, self.snapshot.columns)
-        self._note_time("filter", begin)
-        passing = int(np.count_nonzero(self.mask))
-        self.plan["filter"] = f"{passing:,} of {self.snapshot.manifest.products:,} products pass"
-        if not passing:
-            empty = fields_without_values(self.query.where, self.snapshot.columns)
-            self.plan["filter"] += f"; no product has {' or '.join(empty)}" if empty else ""
-
-    def _codes(self) -> RowArray:
-        rows = self.snapshot.lexical.find_code(self.query.text)
-        return rows if self.mask is None else rows[self._passes(rows)]
-
-    def _lanes(self, codes: RowArray) -> Mapping[str, Lane]:
-        """Search the lanes; in hybrid mode each row gets its true similarity."""
-        lanes = {}
-        depth = self.ranking.candidates
-        if self.query.mode != "hybrid":
-            depth = max(depth, self.query.offset + self.query.k)
-        if self.query.mode != "dense":
-            lanes["lexical"] = self._lexical_lane(depth)
-        if self.query.mode != "lexical":
-            lanes["dense"] = self._dense_lane(depth, codes, lanes.get("lexical"))
-        return lanes
-
-    def _lexical_lane(self, depth: int) -> Lane:
-        begin = time.perf_counter()
-        found = self.snapshot.lexical.search(
-            self.query.text,
-            depth,
-            self.ranking.boosts,
-            rows=self.mask,
-            prefix=self.query.prefix,
-        )
-        self._note_time("lexical", begin)
-        self.plan["lexical"] = f"BM25 over title and {len(self.ranking.boosts) - 1} more fields"
-        return Lane(found.rows, found.scores, len(found))
-
-    def _dense_lane(self, depth: int, codes: RowArray, lexical: Lane | None) -> Lane:
-        begin = time.perf_counter()
-        vector = self._query_vector(codes)
-        self._note_time("encode", begin)
-        begin = time.perf_counter()
-        vectors = self.snapshot.vectors
-        rows, scores = self._neighbors(vector, depth)
-        found = len(rows)
-        self._nearest = self._nearest_of_all(vector, scores) if lexical is not None else 0.0
-        if lexical is not None:
-            others = np.setdiff1d(lexical.rows, rows)
-            if len(others):
-                rows = np.concatenate([rows, others])
-                scores = np.concatenate([scores, vectors.vectors(others) @ vector[0]])
-        self._note_time("dense", begin)
-        return Lane(rows, scores.astype(np.float32), found)
-
-    def _query_vector(self, codes: RowArray) -> FloatArray:
-        """Return the (1, dim) vector whose neighbours are wanted.
-
-        Of a code an encoder knows only how it is spelled. The product that has it stands for it,
-        so that what comes after that product is like it.
-        """
-        if not len(codes):
-            return self.encode(self._respelled())
-        self.plan["code"] = f"{len(codes)} with exactly this code; what follows is near to that"
-        vectors = self.snapshot.vectors.vectors(codes)
-        vector: FloatArray = vectors.mean(axis=0, keepdims=True, dtype=np.float32)
-        cosine = self.snapshot.manifest.encoder["similarity"] == "cosine"
-        if cosine:
-            vector /= max(float(np.linalg.norm(vector)), 1e-12)
-        return vector
-
-    def _respelled(self) -> str:
-        """Return the query with misspelt words put right: an encoder makes little of them."""
-        text = self.query.text
-        if self.query.mode == "dense":
-            return text
-        respelled = self.snapshot.lexical.respelled(text, prefix=self.query.prefix)
-        if respelled != text:
-            self.plan["spelling"] = f"read as {respelled[:200]!r}"
-        return respelled
-
-    def _nearest_of_all(self, vector: FloatArray, scores: FloatVector) -> float:
-        """Return the similarity of the product that would be nearest without the filter.
-
-        Nearness is measured by it, so that a filter takes products away and never adds any.
-        """
-        if self.mask is not None:
-            scores = self.snapshot.vectors.search(vector, 1).scores[0]
-        return float(scores[0]) if len(scores) else 0.0
-
-    def _neighbors(self, vector: FloatArray, depth: int) -> tuple[RowArray, FloatVector]:
-        """Return the nearest rows; where dense pages end among equal scores, all of those."""
-        end = self.query.offset + self.query.k
-        while True:
-            found = self.snapshot.vectors.search(vector, depth, self.mask)
-            there = found.rows[0] >= 0
-            rows, scores = found.rows[0][there], found.scores[0][there]
-            self.plan["dense"] = found.plan
-            cut_among_equals = len(rows) == depth and scores[-1] == scores[min(end, depth) - 1]
-            if self.query.mode != "dense" or not cut_among_equals:
-                return rows, scores
-            depth *= 2
-
-    def _weights(self) -> Mapping[str, float]:
-        if self.query.mode != "hybrid":
-            return {self.query.mode: 1.0}
-        weight = self.ranking.dense_weight
-        self.plan["fusion"] = f"{weight:g} x dense + {1 - weight:g} x lexical, each by its best"
-        return {"dense": weight, "lexical": 1 - weight}
-
-    def _drop_far(self, fused: Fused, dense: Lane) -> Fused:
-        """Keep what the words match as a whole, and what is near enough without them."""
-        floor = self.ranking.dense_floor * max(self._nearest, 0.0)
-        near = dense.rows[dense.scores >= floor]
-        kept = np.isin(fused.rows, np.union1d(near, self._word_matches_among(fused.rows)))
-        return Fused(fused.rows[kept], fused.scores[kept])
-
-    # -- what matches the words as a whole -------------------------------------------------
-
-    def _word_matches_among(self, rows: RowArray) -> RowArray:
-        found = self.snapshot.lexical.matching(
-            self.query.text,
-            self.ranking.boosts,
-            among=rows.tolist(),
-            prefix=self.query.prefix,
-        )
-        return found.rows
-
-    @cached_property
-    def _word_matches(self) -> RowArray:
-        """Return every row that the words match and the filter passes, best first."""
-        found = self.snapshot.lexical.matching(
-            self.query.text, self.ranking.boosts, prefix=self.query.prefix
-        )
-        return found.rows if self.mask is None else found.rows[self._passes(found.rows)]
-
-    def _count_word_matches(self) -> int:
-        if self.mask is not None:
-            return len(self._word_matches)
-        return self.snapshot.lexical.count_matching(
-            self.query.text, self.ranking.boosts, prefix=self.query.prefix
-        )
-
-    # -- pages -----------------------------------------------------------------------------
-
-    def _page(self, fused: Fused) -> Ranked:
-        begin, end = self.query.offset, self.query.offset + self.query.k
-        if self.query.sort is not None or self.query.facets:
-            return self._page_of_all(fused)
-        if self.query.mode == "dense":
-            total = self._count_passing()
-            return self._ranked(fused.rows[begin:end], fused.scores[begin:end], total)
-        among = len(self._word_matches_among(fused.rows))
-        total = len(fused.rows) + self._count_word_matches() - among
-        if end > len(fused.rows) and total > len(fused.rows):
-            fused = self._with_tail(fused)
-        return self._ranked(fused.rows[begin:end], fused.scores[begin:end], total)
-
-    def _page_of_all(self, fused: Fused) -> Ranked:
-        """Make a page where every matching row has to be known."""
-        begin, end = self.query.offset, self.query.offset + self.query.k
-        if self.query.mode == "dense":
-            rest = np.flatnonzero(self._passing())
-            fused = _append(fused, rest[~np.isin(rest, fused.rows)])
-        else:
-            fused = self._with_tail(fused)
-        matching = self.snapshot.columns.mask(fused.rows)
-        if self.query.sort is not None:
-            rows = sort_rows(fused.rows, self.query.sort, self.snapshot.columns)
-            scores = dict(zip(fused.rows.tolist(), fused.scores.tolist(), strict=True))
-            page = rows[begin:end]
-            page_scores = np.array([scores[row] for row in page.tolist()], np.float32)
-        else:
-            page, page_scores = fused.rows[begin:end], fused.scores[begin:end]
-        return self._ranked(page, page_scores, len(fused.rows), matching)
-
-    def _with_tail(self, fused: Fused) -> Fused:
-        matches = self._word_matches
-        return _append(fused, matches[~np.isin(matches, fused.rows)])
-
-    def _browse(self) -> Ranked:
-        """List all that passes the filter, in the order of the catalog."""
-        passing = self._passing()
-        rows = np.flatnonzero(passing)
-        if self.query.sort is not None:
-            rows = sort_rows(rows, self.query.sort, self.snapshot.columns)
-        page = rows[self.query.offset : self.query.offset + self.query.k]
-        self.plan["browse"] = "no query: everything that passes the filter"
-        return self._ranked(page, np.zeros(len(page), np.float32), len(rows), passing)
-
-    def _passing(self) -> BoolArray:
+    def passing(self) -> BoolArray:
+        """Return a mask of all products that pass the filter."""
         columns = self.snapshot.columns
         return columns.mask(columns.live_rows) if self.mask is None else self.mask
 
-    def _count_passing(self) -> int:
+    def count(self) -> int:
+        """Count the products that pass the filter."""
         if self.mask is None:
             return self.snapshot.manifest.products
         return int(np.count_nonzero(self.mask))
 
-    def _passes(self, rows: RowArray) -> BoolArray:
-        """Return for each row whether the filter lets it pass."""
-        mask = self._passing()
-        inside = rows < len(mask)
-        passes = np.zeros(len(rows), np.bool_)
-        passes[inside] = mask[rows[inside]]
-        return passes
-
-    def _ranked(
-        self, rows: RowArray, scores: FloatVector, total: int, matching: BoolArray | None = None
-    ) -> Ranked:
-        return Ranked(rows, scores, total, matching, self.took, self.plan)
-
-    # -- explanations ----------------------------------------------------------------------
-
-    def _explain(self, page: Ranked, lanes: Mapping[str, Lane], codes: RowArray) -> None:
-        tables = {name: _lane_scores(lane) for name, lane in lanes.items()}
-        for row in page.rows.tolist():
-            scores = {name: table[row] for name, table in tables.items() if row in table}
-            page.explanations[row] = Explanation(scores, exact_code=row in codes)
-
-    def _note_time(self, stage: str, begin: float) -> None:
-        self.took[stage] = (time.perf_counter() - begin) * 1000
+    def within(self, rows: RowArray) -> RowArray:
+        """Return those of the rows that pass the filter."""
+        if self.mask is None:
+            return rows
+        inside = rows[rows < len(self.mask)]
+        return inside[self.mask[inside]]
 
 
-def _put_first(codes: RowArray, fused: Fused) -> Fused:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A query that was read: its words as the keyword index knows them, and its codes.
+
+    Attributes:
+        query: what was asked.
+        words: None where only the dense lane is asked.
+        codes: rows whose id or code is the whole text.
+        trace: what was done so far.
+    """
+
+    query: Query
+    words: ParsedQuery | None
+    codes: RowArray
+    trace: Trace
+
+    @property
+    def end(self) -> int:
+        """Return the rank of the last hit of the page."""
+        return self.query.offset + self.query.k
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What the dense lane found.
+
+    Attributes:
+        candidates: the nearest products that pass the filter.
+        nearness: similarity of the nearest product without the filter, at least 0, so that a
+            filter takes products away and never adds any.
+        vector: (dim,) the query's.
+    """
+
+    candidates: Candidates
+    nearness: float
+    vector: FloatVector
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatches:
+    """Rows that match the words as a whole.
+
+    Attributes:
+        rows: those of the candidates, or all of them.
+        total: how many there are in all that pass the filter.
+        all: all of them, best first; None where only those of the candidates were looked for.
+    """
+
+    rows: RowArray
+    total: int
+    all: RowArray | None = None
+
+
+def rank(
+    queries: Sequence[Query], snapshot: Snapshot, ranking: Ranking, encode: Encode
+) -> list[Ranked]:
+    """Rank the products of a generation for each of several queries.
+
+    Args:
+        queries: what is asked; they differ in their text alone.
+        snapshot: the generation.
+        ranking: how lanes are searched and joined.
+        encode: n texts → (n, dim) query vectors; called once, in hybrid and dense mode only.
+    """
+    traces = [Trace() for _ in queries]
+    with _timed("filter", traces if queries and queries[0].where is not None else []):
+        scope = Scope(snapshot, ranking, _filter(queries, snapshot, traces))
+    read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
+    nearest = iter(_nearest(read, scope, encode))
+    answered = iter([_rank(each, scope, next(nearest)) for each in read])
+    return [
+        next(answered) if query.text else _browse(query, scope, trace)
+        for query, trace in zip(queries, traces, strict=True)
+    ]
+
+
+def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
+    """Rank the products for a query that was read and whose neighbours were found."""
+    lanes = _lanes(read, scope, near)
+    fused = convex_combination(lanes, _weights(read, scope))
+    matches = _word_matches(read, scope, np.union1d(fused.rows, read.codes))
+    if near is not None and read.words is not None:
+        floor = scope.ranking.dense_floor * near.nearness
+        fused = _drop_far(fused, lanes["dense"], matches, floor)
+    fused = _put_first(read.codes, fused)
+    ranked = _page(read, scope, fused, matches)
+    if not read.query.explain:
+        return ranked
+    explanations = _explain(ranked.page.rows, lanes, read.codes)
+    return Ranked(ranked.page, ranked.total, ranked.trace, ranked.matching, explanations)
+
+
+# -- filter and reading --------------------------------------------------------------------
+
+
+def _filter(
+    queries: Sequence[Query], snapshot: Snapshot, traces: Sequence[Trace]
+) -> BoolArray | None:
+    """Return a mask of the rows that pass the filter all queries share; None without one."""
+    where = queries[0].where if queries else None
+    if where is None:
+        return None
+    mask = passing_rows(where, snapshot.columns)
+    passing = int(np.count_nonzero(mask))
+    words = f"{passing:,} of {snapshot.manifest.products:,} products pass"
+    if not passing:
+        empty = fields_without_values(where, snapshot.columns)
+        words += f"; no product has {' or '.join(empty)}" if empty else ""
+    for trace in traces:
+        trace.plan["filter"] = words
+    return mask
+
+
+def _read(query: Query, scope: Scope, trace: Trace) -> Read:
+    lexical = scope.snapshot.lexical
+    with _timed("read", [trace]):
+        codes = scope.within(lexical.find_code(query.text))
+        words = None
+        if query.mode != "dense":
+            words = lexical.read(query.text, scope.ranking.boosts, prefix=query.prefix)
+            if words.text != query.text and query.mode == "hybrid":
+                trace.plan["spelling"] = f"read as {words.text[:200]!r}"
+    return Read(query, words, codes, trace)
+
+
+# -- the dense lane ------------------------------------------------------------------------
+
+
+def _nearest(read: Sequence[Read], scope: Scope, encode: Encode) -> list[Nearest | None]:
+    """Find the neighbours of all queries: one call of the encoder, one of the index."""
+    if not read or read[0].query.mode == "lexical":
+        return [None] * len(read)
+    traces = [each.trace for each in read]
+    with _timed("encode", traces):
+        vectors = _query_vectors(read, scope, encode)
+    with _timed("dense", traces):
+        return list(_neighbors(read, vectors, scope))
+
+
+def _query_vectors(read: Sequence[Read], scope: Scope, encode: Encode) -> FloatArray:
+    """Return the (n, dim) vectors whose neighbours are wanted.
+
+    Of a code an encoder knows only how it is spelled. The product that has it stands for it,
+    so that what comes after that product is like it.
+    """
+    plain = [each for each in read if not len(each.codes)]
+    texts = [each.query.text if each.words is None else each.words.text for each in plain]
+    encoded = iter(encode(texts)) if texts else iter(())
+    return np.stack([_code_vector(e, scope) if len(e.codes) else next(encoded) for e in read])
+
+
+def _code_vector(read: Read, scope: Scope) -> FloatVector:
+    read.trace.plan["code"] = (
+        f"{len(read.codes)} with exactly this code; what follows is near to that"
+    )
+    vectors = scope.snapshot.vectors.vectors(read.codes)
+    vector: FloatVector = vectors.mean(axis=0, dtype=np.float32)
+    if scope.snapshot.manifest.encoder["similarity"] == "cosine":
+        vector /= max(float(np.linalg.norm(vector)), 1e-12)
+    return vector
+
+
+def _neighbors(read: Sequence[Read], vectors: FloatArray, scope: Scope) -> Iterator[Nearest]:
+    index = scope.snapshot.vectors
+    depth = _depth(read[0], scope)
+    found = index.search(vectors, depth, scope.mask)
+    closest = found.scores[:, 0]
+    if scope.mask is not None and read[0].query.mode == "hybrid":
+        closest = index.search(vectors, 1).scores[:, 0]
+    for place, each in enumerate(read):
+        near = Candidates(*_there(found.rows[place], found.scores[place]))
+        each.trace.plan["dense"] = found.plan
+        if each.query.mode == "dense":
+            near = _with_equals(each, near, vectors[place : place + 1], depth, scope)
+        yield Nearest(near, max(float(closest[place]), 0.0), vectors[place])
+
+
+def _there(rows: RowArray, scores: FloatVector) -> tuple[RowArray, FloatVector]:
+    """Return what was found, without the places where there was nothing more to find."""
+    there = rows >= 0
+    return rows[there], scores[there]
+
+
+def _with_equals(
+    read: Read, near: Candidates, vector: FloatArray, depth: int, scope: Scope
+) -> Candidates:
+    """Where a page of the dense lane ends among equal scores, return all of those as well."""
+    while len(near) == depth and near.scores[-1] == near.scores[min(read.end, depth) - 1]:
+        depth *= 2
+        found = scope.snapshot.vectors.search(vector, depth, scope.mask)
+        read.trace.plan["dense"] = found.plan
+        near = Candidates(*_there(found.rows[0], found.scores[0]))
+    return near
+
+
+def _depth(read: Read, scope: Scope) -> int:
+    """Return how many candidates a lane is asked for."""
+    depth = scope.ranking.candidates
+    return depth if read.query.mode == "hybrid" else max(depth, read.end)
+
+
+# -- candidates of both lanes, joined ------------------------------------------------------
+
+
+def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candidates]:
+    """Return what each lane asked put forward; in hybrid mode each row with its similarity."""
+    lanes = {}
+    if read.words is not None:
+        with _timed("lexical", [read.trace]):
+            depth = _depth(read, scope)
+            lanes["lexical"] = scope.snapshot.lexical.search(read.words, depth, rows=scope.mask)
+        others = len(scope.ranking.boosts) - 1
+        read.trace.plan["lexical"] = f"BM25 over title and {others} more fields"
+    if near is not None:
+        lexical = lanes.get("lexical", EMPTY)
+        lanes["dense"] = _with_similarity(near, lexical.rows, scope)
+    return lanes
+
+
+def _with_similarity(near: Nearest, rows: RowArray, scope: Scope) -> Candidates:
+    """Return neighbours and after them the other rows that a lane put forward, scored."""
+    found = near.candidates
+    others = np.setdiff1d(rows, found.rows)
+    if not len(others):
+        return found
+    scores = (scope.snapshot.vectors.vectors(others) @ near.vector).astype(np.float32)
+    rows = np.concatenate([found.rows, others])
+    return Candidates(rows, np.concatenate([found.scores, scores]), extra=len(others))
+
+
+def _weights(read: Read, scope: Scope) -> Mapping[str, float]:
+    if read.query.mode != "hybrid":
+        return {read.query.mode: 1.0}
+    weight = scope.ranking.dense_weight
+    read.trace.plan["fusion"] = f"{weight:g} x dense + {1 - weight:g} x lexical, each by its best"
+    return {"dense": weight, "lexical": 1 - weight}
+
+
+def _word_matches(read: Read, scope: Scope, candidates: RowArray) -> WordMatches:
+    """Return which candidates match the words as a whole, and how many products do."""
+    lexical = scope.snapshot.lexical
+    if read.words is None:
+        return WordMatches(NO_ROWS, 0)
+    with _timed("matches", [read.trace]):
+        query = read.query
+        if scope.mask is None and query.sort is None and not query.facets:
+            return WordMatches(*lexical.matching_among(read.words, candidates))
+        rows = scope.within(lexical.matching(read.words).rows)
+        return WordMatches(rows, len(rows), rows)
+
+
+def _drop_far(
+    fused: Candidates, dense: Candidates, matches: WordMatches, floor: float
+) -> Candidates:
+    """Keep what the words match as a whole, and what is near enough without them."""
+    close = dense.rows[dense.scores >= floor]
+    return fused.where(np.isin(fused.rows, np.union1d(close, matches.rows)))
+
+
+def _put_first(codes: RowArray, fused: Candidates) -> Candidates:
     """Put products whose code was asked for before all others, one point above the best."""
     if not len(codes):
         return fused
-    others = ~np.isin(fused.rows, codes)
+    others = fused.where(~np.isin(fused.rows, codes))
     best = 1 + float(fused.scores.max(initial=0.0))
-    return Fused(
-        np.concatenate([codes, fused.rows[others]]),
-        np.concatenate([np.full(len(codes), best, np.float32), fused.scores[others]]),
-    )
+    scores = np.concatenate([np.full(len(codes), best, np.float32), others.scores])
+    return Candidates(np.concatenate([codes, others.rows]), scores)
 
 
-def _append(fused: Fused, rows: RowArray) -> Fused:
-    return Fused(
-        np.concatenate([fused.rows, rows]),
-        np.concatenate([fused.scores, np.zeros(len(rows), np.float32)]),
-    )
+# -- pages ---------------------------------------------------------------------------------
 
 
-def _lane_scores(lane: Lane) -> dict[int, LaneScore]:
-    order = np.lexsort((lane.rows[: lane.found], -lane.scores[: lane.found]))
-    ranks = {int(lane.rows[place]): rank for rank, place in enumerate(order, 1)}
+def _page(read: Read, scope: Scope, fused: Candidates, matches: WordMatches) -> Ranked:
+    """Cut the page out of the ranking."""
+    query = read.query
+    if query.sort is not None or query.facets:
+        return _page_of_all(read, scope, fused, matches)
+    if query.mode == "dense":
+        return Ranked(_cut(fused, query), scope.count(), read.trace)
+    total = matches.total + int(np.count_nonzero(~np.isin(fused.rows, matches.rows)))
+    if read.end > len(fused) and total > len(fused):
+        fused = fused.followed_by(_all_matches(read, scope, matches))
+    return Ranked(_cut(fused, query), total, read.trace)
+
+
+def _page_of_all(read: Read, scope: Scope, fused: Candidates, matches: WordMatches) -> Ranked:
+    """Make a page where every matching row has to be known."""
+    query, columns = read.query, scope.snapshot.columns
+    if query.mode == "dense":
+        everything = fused.followed_by(np.flatnonzero(scope.passing()))
+    else:
+        everything = fused.followed_by(_all_matches(read, scope, matches))
+    ordered = everything
+    if query.sort is not None:
+        rows = sort_rows(everything.rows, query.sort, columns)
+        place = np.argsort(everything.rows)
+        scores = everything.scores[place[np.searchsorted(everything.rows, rows, sorter=place)]]
+        ordered = Candidates(rows, scores)
+    matching = columns.mask(everything.rows)
+    return Ranked(_cut(ordered, query), len(everything), read.trace, matching)
+
+
+def _all_matches(read: Read, scope: Scope, matches: WordMatches) -> RowArray:
+    """Return every row that the words match and the filter passes, best first."""
+    if matches.all is not None or read.words is None:
+        return NO_ROWS if matches.all is None else matches.all
+    return scope.within(scope.snapshot.lexical.matching(read.words).rows)
+
+
+def _browse(query: Query, scope: Scope, trace: Trace) -> Ranked:
+    """List all that passes the filter, in the order of the catalog."""
+    passing = scope.passing()
+    rows = np.flatnonzero(passing)
+    if query.sort is not None:
+        rows = sort_rows(rows, query.sort, scope.snapshot.columns)
+    trace.plan["browse"] = "no query: everything that passes the filter"
+    everything = EMPTY.followed_by(rows)
+    return Ranked(_cut(everything, query), len(everything), trace, passing)
+
+
+def _cut(ranking: Candidates, query: Query) -> Candidates:
+    page = slice(query.offset, query.offset + query.k)
+    return Candidates(ranking.rows[page], ranking.scores[page])
+
+
+# -- explanations --------------------------------------------------------------------------
+
+
+def _explain(
+    rows: RowArray, lanes: Mapping[str, Candidates], codes: RowArray
+) -> dict[int, Explanation]:
+    tables = {name: _lane_scores(lane) for name, lane in lanes.items()}
+    return {
+        row: Explanation(
+            {name: table[row] for name, table in tables.items() if row in table},
+            exact_code=row in codes,
+        )
+        for row in rows.tolist()
+    }
+
+
+def _lane_scores(lane: Candidates) -> dict[int, LaneScore]:
+    own = Candidates.ordered(lane.own.rows, lane.own.scores)
+    ranks = {row: rank for rank, row in enumerate(own.rows.tolist(), 1)}
     return {
         int(row): LaneScore(ranks.get(int(row)), float(score), float(scaled))
         for row, score, scaled in zip(lane.rows, lane.scores, lane.scaled, strict=True)
     }
+
+
+@contextmanager
+def _timed(stage: str, traces: Sequence[Trace]) -> Iterator[None]:
+    """Note what a stage takes; what several queries share is divided among them."""
+    begin = time.perf_counter()
+    yield
+    took = (time.perf_counter() - begin) * 1000
+    for trace in traces:
+        trace.took[stage] = took / len(traces)

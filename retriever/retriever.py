@@ -6,13 +6,17 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from cachetools import LRUCache
 
 from ..closing import Closing
 from ..encoder.truncation import truncate
 from ..errors import ShopError
+from ..indexer.candidates import FloatVector
 from ..indexer.product import Product
 from ..indexer.settings import Ranking
 from ..indexer.shop import Shop
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from ..indexer.catalog import Catalog
 
 _QUERIES_CACHED = 4096
+
+Space = tuple[str, str, int]
+"""Name and fingerprint of an encoder, and the dimensions kept: what vectors are compared in."""
 
 
 class ECommRetriever(Closing):
@@ -54,7 +61,7 @@ class ECommRetriever(Closing):
         self._published: tuple[int, int, int] | None = None
         self._encoder: Encoder | None = None
         self._encoder_name = ""
-        self._encode = lru_cache(maxsize=_QUERIES_CACHED)(self._encode_query)
+        self._vectors: LRUCache[tuple[str, Space], FloatVector] = LRUCache(_QUERIES_CACHED)
 
     @classmethod
     def open(
@@ -119,19 +126,7 @@ class ECommRetriever(Closing):
             prefix=prefix,
             explain=explain,
         )
-        begin = time.perf_counter()
-        snapshot = self.snapshot()
-        made_by = snapshot.manifest.encoder
-        space = (made_by["name"], made_by["fingerprint"], made_by["dim"])
-        encode = partial(self._encode, space=space)
-        ranked = rank(asked, snapshot, ranking or self.settings.ranking, encode)
-        counted = {}
-        if asked.facets and ranked.matching is not None:
-            counted = count_facets(asked.facets, snapshot.columns, ranked.matching)
-        hits = self._hits(snapshot, ranked, offset)
-        took = {**ranked.took, "total": (time.perf_counter() - begin) * 1000}
-        plan = ranked.plan if explain or not ranked.total else {}
-        return Results(hits, ranked.total, counted, took, plan)
+        return self._answer([asked], ranking)[0]
 
     def retrieve_many(
         self,
@@ -142,8 +137,36 @@ class ECommRetriever(Closing):
         mode: Mode = "hybrid",
         ranking: Ranking | None = None,
     ) -> list[Results]:
-        """Return a page for each of several queries, in their order."""
-        return [self.retrieve(query, k, where, mode=mode, ranking=ranking) for query in queries]
+        """Return a page for each of several queries, in their order.
+
+        All are encoded in one call and searched for in one, so that many take less time together
+        than one by one. `took` says what each took of what they shared.
+        """
+        asked = Query("", where=where, k=k, mode=mode)
+        return self._answer([replace(asked, text=text) for text in queries], ranking)
+
+    def _answer(self, queries: Sequence[Query], ranking: Ranking | None) -> list[Results]:
+        """Answer queries that differ in their text alone."""
+        begin = time.perf_counter()
+        snapshot = self.snapshot()
+        made_by = snapshot.manifest.encoder
+        space = (made_by["name"], made_by["fingerprint"], made_by["dim"])
+        ranked = rank(
+            queries,
+            snapshot,
+            ranking or self.settings.ranking,
+            lambda texts: self._encode(texts, space),
+        )
+        answers = []
+        for query, each in zip(queries, ranked, strict=True):
+            counted = {}
+            if query.facets and each.matching is not None:
+                counted = count_facets(query.facets, snapshot.columns, each.matching)
+            hits = self._hits(snapshot, each, query.offset)
+            plan = each.trace.plan if query.explain or not each.total else {}
+            answers.append(Results(hits, each.total, counted, each.trace.took, plan))
+        total = (time.perf_counter() - begin) * 1000 / max(len(queries), 1)
+        return [replace(each, took={**each.took, "total": total}) for each in answers]
 
     def products(self) -> Iterator[Product]:
         """Stream all products of the live generation."""
@@ -211,8 +234,19 @@ class ECommRetriever(Closing):
             return None
         return status.st_dev, status.st_ino, status.st_mtime_ns
 
-    def _encode_query(self, text: str, space: tuple[str, str, int]) -> FloatArray:
-        """Return a query's vector in the space of a generation: its encoder and dimensions.
+    def _encode(self, texts: Sequence[str], space: Space) -> FloatArray:
+        """Return the (n, dim) vectors of queries; those not met lately are encoded in one call."""
+        with self._lock:
+            known = {text: self._vectors.get((text, space)) for text in texts}
+        missing = [text for text, vector in known.items() if vector is None]
+        if missing:
+            known |= dict(zip(missing, self._encode_queries(missing, space), strict=True))
+            with self._lock:
+                self._vectors.update({(text, space): known[text] for text in missing})
+        return np.stack([vector for text in texts if (vector := known[text]) is not None])
+
+    def _encode_queries(self, texts: Sequence[str], space: Space) -> FloatArray:
+        """Encode queries in the space of a generation.
 
         While a shop is indexed with another encoder, and after it was interrupted in that, the
         live generation is still searched with its own.
@@ -224,12 +258,12 @@ class ECommRetriever(Closing):
                 f"{self._shop.folder} was indexed with another version of the encoder {name!r}; "
                 f"index it again with: dsv3 index --into {self._shop.folder}"
             )
-        return truncate(encoder.encode_queries([text]), dim, encoder.similarity)
+        return truncate(encoder.encode_queries(texts), dim, encoder.similarity)
 
     def _hits(self, snapshot: Snapshot, ranked: Ranked, offset: int) -> tuple[Hit, ...]:
-        rows = ranked.rows.tolist()
+        rows = ranked.page.rows.tolist()
         products = snapshot.products.get_rows(rows)
-        found = zip(rows, ranked.scores.tolist(), products, strict=True)
+        found = zip(rows, ranked.page.scores.tolist(), products, strict=True)
         return tuple(
             Hit(
                 product_id=product.product_id,

@@ -80,7 +80,7 @@ class NearMisses:
         vectors = truncate(encoder.encode_queries(texts), snapshot.vectors.dim, encoder.similarity)
         near = snapshot.vectors.search(vectors, DEPTH).rows
         for text, rows in zip(texts, near, strict=True):
-            matches = snapshot.lexical.search(text, DEPTH, boosts).rows
+            matches = snapshot.lexical.search(snapshot.lexical.read(text, boosts), DEPTH).rows
             both = np.unique(np.concatenate([rows[rows >= 0], matches.ravel()]))
             yield self._pool.places_of(both).tolist()
 

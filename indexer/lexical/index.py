@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,10 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...closing import Closing
+from ..candidates import EMPTY, NO_ROWS, Candidates, RowArray
 from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
-from .query import QueryBuilder
+from .query import ParsedQuery, QueryBuilder
 from .spelling import spelled_like
 
 if TYPE_CHECKING:
@@ -36,24 +37,12 @@ _ANALYZER = "product_text"
 _LOCK = ".tantivy-writer.lock"
 _HEAP_BYTES = 128_000_000
 _WORD = re.compile(r"[^\W_]+")
-_RESPELLED_KEPT = 1024
-_LONGEST_RESPELLED = 1_000  # of a longer text, the beginning says what is meant
+_CORRECTED_KEPT = 1024
+_LONGEST_CORRECTED = 1_000  # of a longer text, the beginning says what is meant
+_RAISED = 1e6  # above any score of BM25
 _FEW_ROWS = 2_000  # up to here a filter is handed to tantivy as a set of terms
 
-FloatVector = npt.NDArray[np.float32]
-RowArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Rows and their scores, best first; a higher score is closer."""
-
-    rows: RowArray
-    scores: FloatVector
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,42 +84,42 @@ class LexicalIndex:
         index.register_tokenizer(_ANALYZER, analysis.analyzer)
         self._searcher = index.searcher()
         self._analysis = analysis
-        self._respell = lru_cache(maxsize=_RESPELLED_KEPT)(self._respell_words)
+        self._correct = lru_cache(maxsize=_CORRECTED_KEPT)(self._correct_words)
         self._queries = QueryBuilder(index.schema, self._searcher, analysis)
 
     def __len__(self) -> int:
         return self._searcher.num_docs
 
-    def search(
-        self,
-        text: str,
-        k: int,
-        boosts: Mapping[str, float],
-        *,
-        rows: BoolArray | None = None,
-        prefix: bool = False,
-    ) -> Matches:
-        """Return the k best rows that hold any term of the text.
+    def read(self, text: str, boosts: Mapping[str, float], *, prefix: bool = False) -> ParsedQuery:
+        """Read a query once: correct its spelling, and find its terms and codes.
 
         Args:
             text: what the shopper typed.
-            k: how many rows at most.
             boosts: field → weight; a field that is missing is not searched.
-            rows: mask by row; only rows that are true in it are returned, however few.
             prefix: let the last word match any term that begins with it.
         """
-        text = self.respelled(text, prefix=prefix)
-        query = self._queries.ranking(text, boosts, prefix=prefix)
-        if query is None or k <= 0:
-            return _matches([], [])
+        return self._queries.parse(
+            self.spelling_corrected(text, prefix=prefix), boosts, prefix=prefix
+        )
+
+    def search(self, query: ParsedQuery, k: int, *, rows: BoolArray | None = None) -> Candidates:
+        """Return the k best rows that hold any term of the query.
+
+        Args:
+            query: from `read`.
+            k: how many rows at most.
+            rows: mask by row; only rows that are true in it are returned, however few.
+        """
+        if query.ranking is None or k <= 0:
+            return EMPTY
         if rows is None:
-            return self._run(query, k)
+            return self._run(query.ranking, k)
         passing = np.flatnonzero(rows)
         if len(passing) <= _FEW_ROWS:
-            return self._run(self._queries.within(query, passing.tolist()), k)
-        return self._widening(query, k, rows)
+            return self._run(self._queries.within(query.ranking, passing.tolist()), k)
+        return self._widening(query.ranking, k, rows)
 
-    def _widening(self, query: tantivy.Query, k: int, rows: BoolArray) -> Matches:
+    def _widening(self, query: tantivy.Query, k: int, rows: BoolArray) -> Candidates:
         """Ask for more and more until k rows pass the mask or the matches are exhausted."""
         share = max(np.count_nonzero(rows) / max(len(rows), 1), 1e-6)
         limit = int(2 * k / share) + k
@@ -140,62 +129,42 @@ class LexicalIndex:
             passes = np.zeros(len(found), np.bool_)
             passes[inside] = rows[found.rows[inside]]
             if np.count_nonzero(passes) >= k or len(found) < limit:
-                return Matches(found.rows[passes][:k], found.scores[passes][:k])
+                return Candidates(found.rows[passes][:k], found.scores[passes][:k])
             limit *= 4
 
-    def matching(
-        self,
-        text: str,
-        boosts: Mapping[str, float],
-        *,
-        among: Sequence[int] | None = None,
-        prefix: bool = False,
-    ) -> Matches:
-        """Return the rows that match the text as a whole, best first.
+    def matching(self, query: ParsedQuery) -> Candidates:
+        """Return all rows that match the query as a whole, best first."""
+        return EMPTY if query.matching is None else self._run(query.matching, len(self))
 
-        All of one or two terms have to be there, and three quarters of more.
+    def matching_among(self, query: ParsedQuery, rows: RowArray) -> tuple[RowArray, int]:
+        """Return those of some rows that match the query as a whole, and how many rows do in all.
 
-        Args:
-            text: what the shopper typed.
-            boosts: field → weight.
-            among: only these rows are of interest; None takes all.
-            prefix: let the last word match any term that begins with it.
+        One pass: the rows asked for are raised above all others.
         """
-        text = self.respelled(text, prefix=prefix)
-        query = self._queries.matching(text, boosts, prefix=prefix)
-        if query is None or (among is not None and not len(among)):
-            return _matches([], [])
-        if among is not None:
-            query = self._queries.within(query, list(among))
-        return self._run(query, len(self))
+        if query.matching is None:
+            return NO_ROWS, 0
+        raised = self._queries.raising(query.matching, rows.tolist(), _RAISED)
+        # Its stub lacks `count`.
+        found: Any = self._searcher.search(raised, max(len(rows), 1), count=True)
+        above = [address for score, address in found.hits if score >= _RAISED]
+        return np.array(self._searcher.fast_field_values("row", above), np.int64), int(found.count)
 
-    def count_matching(
-        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
-    ) -> int:
-        """Count the rows that `matching` would return, without listing them."""
-        text = self.respelled(text, prefix=prefix)
-        query = self._queries.matching(text, boosts, prefix=prefix)
-        if query is None:
-            return 0
-        found: Any = self._searcher.search(query, 1, count=True)  # its stub lacks `count`
-        return int(found.count)
-
-    def respelled(self, text: str, *, prefix: bool = False) -> str:
+    def spelling_corrected(self, text: str, *, prefix: bool = False) -> str:
         """Return the text with each word that no product has replaced by the nearest known one.
 
         A word that nothing is near to stays, and so do codes and abbreviations, and with `prefix`
         the last word.
         """
-        head, tail = text[:_LONGEST_RESPELLED], text[_LONGEST_RESPELLED:]
+        head, tail = text[:_LONGEST_CORRECTED], text[_LONGEST_CORRECTED:]
         if prefix and not tail:
             head, space, last = head.rpartition(" ")
             tail = space + last
-        return self._respell(head) + tail
+        return self._correct(head) + tail
 
-    def _respell_words(self, text: str) -> str:
-        return _WORD.sub(lambda found: self._respelled_word(found[0]), text)
+    def _correct_words(self, text: str) -> str:
+        return _WORD.sub(lambda found: self._corrected_word(found[0]), text)
 
-    def _respelled_word(self, word: str) -> str:
+    def _corrected_word(self, word: str) -> str:
         terms = self._analysis.terms(word)
         if len(terms) != 1 or self._queries.is_known(terms[0], TEXT_FIELDS):
             return word
@@ -210,15 +179,14 @@ class LexicalIndex:
         """Return the rows whose id or code equals the text, letters and digits compared."""
         query = self._queries.code(code)
         if query is None:
-            return np.empty(0, np.int64)
+            return NO_ROWS
         return np.sort(self._run(query, 100).rows)
 
-    def _run(self, query: tantivy.Query, limit: int) -> Matches:
+    def _run(self, query: tantivy.Query, limit: int) -> Candidates:
         found = self._searcher.search(query, min(limit, max(len(self), 1)), count=False).hits
         addresses = [address for _, address in found]
-        return _matches(
-            self._searcher.fast_field_values("row", addresses), [score for score, _ in found]
-        )
+        rows = np.array(self._searcher.fast_field_values("row", addresses), np.int64)
+        return Candidates.ordered(rows, np.array([score for score, _ in found], np.float32))
 
 
 def _open_index(folder: Path) -> tantivy.Index:
@@ -238,12 +206,6 @@ def _open_index(folder: Path) -> tantivy.Index:
                 if not file.name.startswith("."):  # locks, and the list that a writer needs
                     (Path(links) / file.name).symlink_to(file.absolute())
             return tantivy.Index.open(links)
-
-
-def _matches(rows: Sequence[object], scores: Sequence[float]) -> Matches:
-    row_array, score_array = np.array(rows, np.int64), np.array(scores, np.float32)
-    order = np.lexsort((row_array, -score_array))  # equal scores stand in row order
-    return Matches(row_array[order], score_array[order])
 
 
 class LexicalWriter(Closing):

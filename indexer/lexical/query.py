@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..known_fields import SPELLED_FIELDS
@@ -18,6 +19,21 @@ _MOST_TERMS = 64  # of a longer query, the first that differ
 _CODE_BOOST = 4.0
 _SHORTEST_CODE = 4
 _SHARE_TO_MATCH = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """What a shopper typed, read once: candidates, the match set and its count come from it.
+
+    Attributes:
+        text: the text, spelling-corrected.
+        ranking: matches whatever holds any term or code of it; None where it holds no term.
+        matching: matches what holds most of its terms.
+    """
+
+    text: str
+    ranking: tantivy.Query | None
+    matching: tantivy.Query | None
 
 
 class QueryBuilder:
@@ -34,44 +50,47 @@ class QueryBuilder:
         self._query = tantivy.Query
         self._occur = tantivy.Occur
 
-    def ranking(
-        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
-    ) -> tantivy.Query | None:
-        """Build a query that any term matches; None where the text holds no term."""
-        parts = [*self._terms(text, boosts, prefix=prefix), *self._codes_within(text)]
-        if not parts:
-            return None
-        return self._query.boolean_query([(self._occur.Should, part) for part in parts])
+    def parse(self, text: str, boosts: Mapping[str, float], *, prefix: bool = False) -> ParsedQuery:
+        """Build both queries of a text from the same terms.
 
-    def matching(
-        self, text: str, boosts: Mapping[str, float], *, prefix: bool = False
-    ) -> tantivy.Query | None:
-        """Build a query that most of the terms have to match."""
+        Of one or two terms all have to be there to match as a whole, of more three quarters.
+        """
         parts = self._terms(text, boosts, prefix=prefix)
-        if not parts:
-            return None
-        needed = len(parts) if len(parts) <= 2 else int(_SHARE_TO_MATCH * len(parts) + 0.5)
-        return self._query.boolean_query(
-            [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
-        )
+        codes = self._codes_within(text)
+        ranking = matching = None
+        if parts or codes:
+            should = [(self._occur.Should, part) for part in (*parts, *codes)]
+            ranking = self._query.boolean_query(should)
+        if parts:
+            needed = len(parts) if len(parts) <= 2 else int(_SHARE_TO_MATCH * len(parts) + 0.5)
+            matching = self._query.boolean_query(
+                [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
+            )
+        return ParsedQuery(text, ranking, matching)
 
     def code(self, text: str) -> tantivy.Query | None:
         """Build a query for products whose id or code equals the whole text."""
         code = normalise_code(text)
-        if not code:
+        forms = [form for form in same_codes(code) if self._searcher.doc_freq("code", form)]
+        if not code or not forms:
             return None
-        same = [self._query.term_query(self._schema, "code", form) for form in same_codes(code)]
+        same = [self._query.term_query(self._schema, "code", form) for form in forms]
         return same[0] if len(same) == 1 else self._query.disjunction_max_query(same)
 
     def within(self, query: tantivy.Query, rows: Sequence[int]) -> tantivy.Query:
         """Restrict a query to some rows, without an effect on scores."""
+        return self._also(query, self._occur.Must, rows, 0.0)
+
+    def raising(self, query: tantivy.Query, rows: Sequence[int], score: float) -> tantivy.Query:
+        """Add a score to some rows of those that a query matches."""
+        return self._also(query, self._occur.Should, rows, score)
+
+    def _also(
+        self, query: tantivy.Query, occur: tantivy.Occur, rows: Sequence[int], score: float
+    ) -> tantivy.Query:
         among = self._query.term_set_query(self._schema, "row", rows)
-        return self._query.boolean_query(
-            [
-                (self._occur.Must, query),
-                (self._occur.Must, self._query.const_score_query(among, 0.0)),
-            ]
-        )
+        also = self._query.const_score_query(among, score)
+        return self._query.boolean_query([(self._occur.Must, query), (occur, also)])
 
     def _terms(
         self, text: str, boosts: Mapping[str, float], *, prefix: bool
@@ -104,8 +123,11 @@ class QueryBuilder:
             weights = {
                 field: boost * often / self._rarity(counts[field])
                 for field, boost in fields.items()
+                if counts[field]
             }
             make = self._exact
+        if not weights:
+            return self._query.empty_query()
         boosted = [
             self._query.boost_query(make(field, term), weight) for field, weight in weights.items()
         ]

@@ -1,11 +1,17 @@
-"""The nearest words of a vocabulary to one that is not in it."""
+"""The nearest words of a vocabulary to one that is not in it.
+
+Letters left out, added, changed or swapped with the next are counted: the distance of optimal
+string alignment (Damerau 1964; Boytsov 2011, section 2.1), as rapidfuzz computes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_SHORTEST = 5  # shorter words are one slip away from too many others
-_LONG = 8  # from this length on, two slips are forgiven
+from rapidfuzz.distance import OSA
+
+_SHORTEST = 5  # shorter words are one edit away from too many others
+_LONG = 8  # from this length on, two edits are forgiven
 _TOO_MANY = 3
 
 
@@ -17,7 +23,7 @@ def may_be_misspelt(term: str) -> bool:
 def nearest_term(word: str, term: str, known: Iterable[tuple[str, int]]) -> str | None:
     """Return the known term that a misspelt word is likeliest meant for; None where none is near.
 
-    A slip may change what stemming cuts off ("wireles" gives "wirel"), so both forms are compared.
+    An edit may change what stemming cuts off ("wireles" gives "wirel"), so both forms are compared.
     Of equally near terms, the one that is nearer to the whole word is taken, then the most
     frequent.
 
@@ -28,7 +34,7 @@ def nearest_term(word: str, term: str, known: Iterable[tuple[str, int]]) -> str 
     """
     near = []
     for other, count in known:
-        whole, stem = _slips(word, other), _slips(term, other)
+        whole, stem = _edits(word, other), _edits(term, other)
         if min(whole, stem) < _TOO_MANY:
             near.append((min(whole, stem), whole, -count, other))
     return min(near)[-1] if near else None
@@ -40,33 +46,13 @@ def spelled_like(word: str, term: str, near: str) -> str:
     "hedphones" has the term "hedphon" and is near to "headphon": "headphones" is meant.
     """
     ending = word.removeprefix(term) if word.startswith(term) else ""
-    return min((near, near + ending), key=lambda form: slips_between(word, form, len(word)))
+    return min((near, near + ending), key=lambda form: OSA.distance(word, form))
 
 
-def _slips(typed: str, other: str) -> int:
-    """Count slips where they may be forgiven, else return `_TOO_MANY`."""
+def _edits(typed: str, other: str) -> int:
+    """Return the edits between two words where they may be forgiven, else `_TOO_MANY`."""
     forgiven = 1 if len(typed) < _LONG else 2
     if abs(len(typed) - len(other)) > forgiven:
         return _TOO_MANY
-    slips = slips_between(typed, other, forgiven)
-    return slips if slips <= forgiven else _TOO_MANY
-
-
-def slips_between(a: str, b: str, forgiven: int) -> int:
-    """Count the letters left out, added, changed or swapped with the next; stop beyond `forgiven`.
-
-    This is the distance of optimal string alignment (Damerau 1964; Boytsov 2011, section 2.1).
-    """
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, left in enumerate(a, 1):
-        row = [i]
-        for j, right in enumerate(b, 1):
-            best = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == b[j - 2] and right == a[i - 2]:
-                best = min(best, before[j - 2] + 1)
-            row.append(best)
-        if min(row) > forgiven:
-            return forgiven + 1
-        before, last = last, row
-    return last[-1]
+    edits = OSA.distance(typed, other, score_cutoff=forgiven)
+    return edits if edits <= forgiven else _TOO_MANY

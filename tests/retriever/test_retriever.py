@@ -242,24 +242,26 @@ def test_reads_go_on_while_generations_change(own: ECommRetriever) -> None:
 
 
 def test_vectors_of_another_encoder_are_refused(own: ECommRetriever) -> None:
+    by_words = [hit.product_id for hit in own.retrieve("coffee", mode="lexical")]
+    assert by_words
     folder = own.snapshot().folder
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["encoder"]["fingerprint"] = "another"
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with ECommRetriever.open(folder.parents[1]) as again:
         with pytest.raises(ShopError, match="dsv3 index --into"):
-            again.retrieve("mouse")
-        assert again.retrieve("mouse", mode="lexical").total >= 0
+            again.retrieve("coffee")
+        found = again.retrieve("coffee", mode="lexical")
+        assert [hit.product_id for hit in found] == by_words
 
 
 def test_a_filter_takes_products_away_and_adds_none(shop: ECommRetriever) -> None:
     every = shop.retrieve("wireless mouse", k=500)
-    best = max(hit.score for hit in every)
+    assert len({hit.product.brand for hit in every}) > 2
     for brand in {hit.product.brand for hit in every} | {"Selvaria"}:
         kept = shop.retrieve("wireless mouse", k=500, where=f"brand = '{brand}'")
         wanted = {hit.product_id for hit in every if hit.product.brand == brand}
         assert {hit.product_id for hit in kept} == wanted
-    assert best > 0
 
 
 def test_what_follows_an_exact_code_is_like_its_product(shop: ECommRetriever) -> None:

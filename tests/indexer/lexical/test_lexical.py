@@ -8,7 +8,7 @@ import pytest
 from dsv3 import Product
 from dsv3.errors import InputError
 from dsv3.indexer.lexical.analysis import LANGUAGES, Analysis, normalise_code
-from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, LexicalWriter
+from dsv3.indexer.lexical.index import BoolArray, LexicalDocument, LexicalIndex, LexicalWriter
 from dsv3.indexer.settings import DEFAULT_BOOSTS
 
 PRODUCTS = [
@@ -54,8 +54,20 @@ def index(folder: Path) -> LexicalIndex:
     return LexicalIndex(folder, Analysis())
 
 
-def found(index: LexicalIndex, text: str, k: int = 10, **options: object) -> list[int]:
-    rows: list[int] = index.search(text, k, DEFAULT_BOOSTS, **options).rows.tolist()  # type: ignore[arg-type]
+def found(
+    index: LexicalIndex,
+    text: str,
+    *,
+    rows: BoolArray | None = None,
+    prefix: bool = False,
+) -> list[int]:
+    query = index.read(text, DEFAULT_BOOSTS, prefix=prefix)
+    best: list[int] = index.search(query, 10, rows=rows).rows.tolist()
+    return best
+
+
+def matching(index: LexicalIndex, text: str) -> list[int]:
+    rows: list[int] = index.matching(index.read(text, DEFAULT_BOOSTS)).rows.tolist()
     return rows
 
 
@@ -66,15 +78,26 @@ def test_finds_any_term_best_first(index: LexicalIndex) -> None:
 
 
 def test_matches_the_text_as_a_whole(index: LexicalIndex) -> None:
-    boosts = DEFAULT_BOOSTS
-    assert set(index.matching("wireless mouse", boosts).rows.tolist()) == {0, 1, 2}
-    assert index.count_matching("wireless mouse", boosts) == 3
-    assert index.matching("wireless mouse", boosts, among=[1, 3]).rows.tolist() == [1]
-    some = index.matching("wireless mouse for the keyboard", boosts).rows.tolist()
+    assert set(matching(index, "wireless mouse")) == {0, 1, 2}
+    some = matching(index, "wireless mouse for the keyboard")
     assert some[0] == 2
     assert set(some) == {0, 1, 2}
-    assert index.matching("wireless optical keyboard tray", boosts).rows.tolist() == []
-    assert index.count_matching("", boosts) == 0
+    assert matching(index, "wireless optical keyboard tray") == []
+    assert matching(index, "") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["wireless mouse", "mouse", "wireless mouse for the keyboard", "tn-2110 toner", ""]
+)
+@pytest.mark.parametrize("among", [[1, 3], [0, 1, 2, 3, 4, 5, 6], [5], []])
+def test_matches_among_candidates_are_counted_in_one_pass(
+    index: LexicalIndex, text: str, among: list[int]
+) -> None:
+    every = set(matching(index, text))
+    query = index.read(text, DEFAULT_BOOSTS)
+    rows, total = index.matching_among(query, np.array(among, np.int64))
+    assert set(rows.tolist()) == every & set(among)
+    assert total == len(every)
 
 
 @pytest.mark.parametrize("rows", [[2], [1, 2], list(range(7)), []])
@@ -89,10 +112,11 @@ def test_a_wide_filter_is_widened_until_it_is_exact(tmp_path: Path) -> None:
     products = [Product(f"p{n}", f"mouse {'grey ' * (n % 7)}") for n in range(5000)]
     write_lexical(tmp_path / "index", documents(products), Analysis())
     index = LexicalIndex(tmp_path / "index", Analysis())
-    every = index.search("grey mouse", 5000, DEFAULT_BOOSTS)
+    query = index.read("grey mouse", DEFAULT_BOOSTS)
+    every = index.search(query, 5000)
     mask = np.zeros(5000, np.bool_)
     mask[every.rows[-2500:]] = True  # only the worst half passes
-    best = index.search("grey mouse", 20, DEFAULT_BOOSTS, rows=mask)
+    best = index.search(query, 20, rows=mask)
     expected = every.scores[-2500:][:20]
     assert np.allclose(best.scores, expected)
     assert mask[best.rows].all()
@@ -139,7 +163,7 @@ def test_a_true_attribute_is_found_by_its_name(index: LexicalIndex) -> None:
 @pytest.mark.parametrize("text", ["", "   ", "!!!", "😀", "\x00", "a" * 10_000, '( OR AND " : *'])
 def test_odd_text_never_fails(index: LexicalIndex, text: str) -> None:
     found(index, text)
-    index.matching(text, DEFAULT_BOOSTS)
+    matching(index, text)
     index.find_code(text)
 
 
@@ -182,5 +206,5 @@ def test_a_word_weighs_most_where_it_is_common_not_where_it_stands_by_chance(
     documents = [LexicalDocument.of(row, product) for row, product in enumerate(products)]
     write_lexical(tmp_path / "lexical", documents, Analysis())
     index = LexicalIndex(tmp_path / "lexical", Analysis())
-    found = index.search("knife", 20, DEFAULT_BOOSTS)
+    found = index.search(index.read("knife", DEFAULT_BOOSTS), 20)
     assert found.rows.tolist()[-1] == 12
