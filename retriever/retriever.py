@@ -240,9 +240,10 @@ class ECommRetriever(Closing):
             known = {text: self._vectors.get((text, space)) for text in texts}
         missing = [text for text, vector in known.items() if vector is None]
         if missing:
-            known |= dict(zip(missing, self._encode_queries(missing, space), strict=True))
+            made = dict(zip(missing, self._encode_queries(missing, space), strict=True))
+            known |= made
             with self._lock:
-                self._vectors.update({(text, space): known[text] for text in missing})
+                self._vectors.update({(text, space): vector for text, vector in made.items()})
         return np.stack([vector for text in texts if (vector := known[text]) is not None])
 
     def _encode_queries(self, texts: Sequence[str], space: Space) -> FloatArray:
