@@ -207,7 +207,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 2"):
         train_encoder(TINY, tmp_path / "model", EXAMPLES[:1])
-    with pytest.raises(EncoderError, match="not a model"):
+    with pytest.raises(EncoderError, match="not a sentence-transformers model"):
         train_encoder(tmp_path, tmp_path / "model", EXAMPLES)
     with pytest.raises(InputError, match="must be above 0"):
         TrainingSettings(epochs=0)
