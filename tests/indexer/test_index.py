@@ -420,3 +420,74 @@ def test_records_read_before_are_not_converted(
     monkeypatch.setattr(SourceItem, "to_product", counted)
     local.index([record(n, price=1) if n == 17 else record(n) for n in range(300)])
     assert converted == ["p17"]
+
+
+def test_a_run_that_fails_leaves_the_settings_as_they_were(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.index([record(n) for n in range(5)])
+    before = (local.shop / "settings.json").read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    changes = {"encoder": "hashing:32", "template": "{title}", "dim": 16}
+    with monkeypatch.context() as patch:
+        patch.setattr(build._Build, "_vectors", fail)
+        with pytest.raises(KeyboardInterrupt):
+            local.index([record(n) for n in range(6)], changes=changes)
+    assert (local.shop / "settings.json").read_bytes() == before
+    with pytest.raises(InputError, match="missing"):
+        index_shop(local.shop, Reading(["missing.jsonl"]), changes=changes)
+    assert (local.shop / "settings.json").read_bytes() == before
+    with ECommRetriever.open(local.shop) as shop:
+        shop.upsert([Product("new", "New")])
+        assert shop.snapshot().manifest.encoder["name"] == "hashing:64"
+
+
+def test_a_long_lived_writer_takes_the_settings_of_another_process(local: Source) -> None:
+    local.index([record(n) for n in range(5)])
+    with ECommRetriever.open(local.shop) as writer:
+        writer.upsert([Product("one", "One")])
+        local.index(changes={"encoder": "hashing:32", "template": "{title}"})
+        done = local.generation().manifest
+        writer.upsert([Product("two", "Two")])
+        after = local.generation().manifest
+        assert (after.encoder, after.settings) == (done.encoder, done.settings)
+        assert after.encoder["name"] == "hashing:32"
+        assert writer.retrieve("Two", mode="dense").hits[0].product_id == "two"
+
+
+@pytest.mark.parametrize("sources", [["missing.jsonl"], ["list.xlsx"]])
+def test_a_first_run_that_read_nothing_leaves_no_shop(local: Source, sources: list[str]) -> None:
+    with pytest.raises(InputError):
+        index_shop(local.shop, Reading(sources), changes=HASHING)
+    assert not local.shop.exists()
+    local.shop.mkdir()
+    (local.shop / "notes.txt").write_text("mine")
+    with pytest.raises(InputError):
+        index_shop(local.shop, Reading(sources), changes=HASHING)
+    left = {path.name for path in local.shop.iterdir()}
+    assert left - {".lock", ".queue"} == {"notes.txt"}
+    assert local.index([record(1)]).products == 1
+
+
+def test_a_first_run_that_was_not_finished_is_told_and_finished(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build._Build, "_vectors", fail)
+        with pytest.raises(KeyboardInterrupt):
+            local.index([record(n) for n in range(5)])
+    found = inspect_shop(local.shop)
+    assert (found["products"], found["generation"]) == (5, None)
+    assert "the first run was not finished" in found["problems"][0]
+    with pytest.raises(ShopError, match="has no generation yet"):
+        ECommRetriever.open(local.shop)
+    done = index_shop(local.shop)
+    assert done.built is not None
+    assert done.built.manifest.encoder["name"] == "hashing:64"
+    assert done.built.encoding.encoded == 0
