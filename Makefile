@@ -53,7 +53,7 @@ floors: env
 	$(BIN)/lint-imports
 
 # Tests of several processes fork, which only a process is fit for that has loaded little else.
-FORKING := tests/encoder/training/sharded
+FORKING := tests/encoder/training/processes
 
 unit: env
 	$(BIN)/pytest -n 2 -q --ignore=$(FORKING)

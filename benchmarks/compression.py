@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from dsv3.encoder.compression.compress import RECORD, Compression, compress_model
-from dsv3.encoder.compression.distil import Lessons
+from dsv3.encoder.compression.distil import DISTILLATION
 from dsv3.encoder.compression.models import find_model, open_model, save_model
 from dsv3.encoder.compression.prune import Pruned, Pruner, Pruning
 from dsv3.encoder.compression.samples import make_samples
@@ -76,7 +76,7 @@ class Workshop:
 
     def _compress(self, name: str, out: Path) -> None:
         before, how = COMBINED[name]
-        how = replace(how, lessons=replace(how.lessons, steps=self._steps))
+        how = replace(how, distillation=replace(how.distillation, steps=self._steps))
         base = str(self.make(before)) if before else self._model
         compress_model(base, out, self._texts, how)
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/compression"))
     names = [*CUTS, *COMBINED]
     parser.add_argument("--only", nargs="*", default=names, help=f"of: {'; '.join(names)}")
-    parser.add_argument("--steps", type=int, default=Lessons().steps, help="of distillation")
+    parser.add_argument("--steps", type=int, default=DISTILLATION.steps, help="of distillation")
     parser.add_argument("--products", type=int, help="rank the judged and others, N in all")
     parser.add_argument("--workers", type=int, help="processes that encode the catalog")
     parser.add_argument("--make-only", action="store_true", help="measure nothing")

@@ -4,8 +4,8 @@
 
 v3-edge, upcycled from the default encoder, learns to find products by words of their titles. Each
 run is `dsv3 model fit` under torchrun with one thread a process: two processes with gradients as
-they are, and as FP16, bfloat16 and FP8; two with experts divided; two of which one is killed on
-the way; one process alone. Prints tables; what each run wrote stays in the folder to keep.
+they are, and as FP16, bfloat16 and FP8; two of which one is killed on the way; one process alone.
+Prints tables; what each run wrote stays in the folder to keep.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,12 +34,11 @@ RUNS: dict[str, list[str]] = {
     "fp16": ["--compression", "fp16"],
     "bf16": ["--compression", "bf16"],
     "fp8": ["--compression", "fp8"],
-    "experts divided": ["--expert-parallel", "2"],
     "killed": ["--checkpoint-seconds", "2"],
     "alone": [],
 }
 SETTINGS = (
-    "--batch 32 --max-tokens 24 --learning-rate 1e-4 --no-reshard --checkpoint-seconds 900".split()  # noqa: SIM905
+    "--batch 32 --max-tokens 24 --learning-rate 1e-4 --blend 1 --checkpoint-seconds 900".split()  # noqa: SIM905
 )
 
 
@@ -58,7 +56,7 @@ class Workplace:
 
     @property
     def examples(self) -> Path:
-        """Return the file of lessons."""
+        """Return the file of training examples."""
         return self.folder / "examples.jsonl"
 
     def out(self, name: str) -> Path:
@@ -129,8 +127,9 @@ def train(place: Workplace, name: str) -> None:
 
 def kill_one(running: subprocess.Popen[bytes], place: Workplace, log: Path) -> None:
     """Wait for half of the steps and a checkpoint, then kill the second process."""
-    pointer = place.folder / "killed.checkpoints" / "CURRENT"
-    while not (pointer.exists() and f"step {place.steps // 2}:" in log.read_text()):
+    checkpoints = place.folder / ".killed.training"
+    half = f"step {place.steps // 2} of"
+    while not (any(checkpoints.glob("checkpoint-*/whole")) and half in log.read_text()):
         assert running.poll() is None, log.read_text()
         time.sleep(0.05)
     workers = psutil.Process(running.pid).children()
@@ -148,7 +147,7 @@ def show(reports: dict[str, dict[str, Any]]) -> None:
     show_costs(reports)
     if {"none", "killed"} <= reports.keys():
         whole, killed = (
-            [step["loss"] for step in reports[name]["steps"]] for name in ("none", "killed")
+            [loss for _, loss in reports[name]["losses"]] for name in ("none", "killed")
         )
         apart = max(abs(one - other) for one, other in zip(whole, killed, strict=True))
         print(
@@ -158,42 +157,21 @@ def show(reports: dict[str, dict[str, Any]]) -> None:
 
 
 def show_curves(reports: dict[str, dict[str, Any]]) -> None:
-    """Print the losses, three steps a line."""
-    print("| steps |" + "".join(f" {name} |" for name in reports))
+    """Print the losses, each the mean of the steps since the one before."""
+    print("| step |" + "".join(f" {name} |" for name in reports))
     print("|---|" + "---:|" * len(reports))
-    count = min(len(one["steps"]) for one in reports.values())
-    for first in range(0, count, 3):
-        steps = [one["steps"][first : first + 3] for one in reports.values()]
-        means = [statistics.mean(step["loss"] for step in part) for part in steps]
-        line = "".join(f" {mean:.4f} |" for mean in means)
-        print(f"| {first + 1} to {min(first + 3, count)} |{line}")
+    for lines in zip(*(one["losses"] for one in reports.values()), strict=True):
+        print(f"| {lines[0][0]} |" + "".join(f" {loss:.4f} |" for _, loss in lines))
 
 
 def show_costs(reports: dict[str, dict[str, Any]]) -> None:
-    """Print bytes and speed, the first two steps left out."""
-    print(
-        "| run | gradients | weights | tokens to experts | seconds a step | tokens/s | to alone |"
-    )
-    print("|---|" + "---:|" * 6)
-    speeds = {name: speed(one) for name, one in reports.items()}
-    for name, one in reports.items():
-        steps = one["steps"][2:]
-        sent = [
-            statistics.mean(step[kind] for step in steps) / 1e6
-            for kind in ("gathered", "reduced", "dispatched")
-        ]
-        seconds = statistics.median(step["seconds"] for step in steps)
-        ratio = f"{speeds[name] / speeds['alone']:.2f}" if "alone" in speeds else ""
-        print(
-            f"| {name} | {sent[1]:.1f} MB | {sent[0]:.1f} MB | {sent[2]:.1f} MB | {seconds:.2f} | "
-            f"{speeds[name]:.0f} | {ratio} |"
-        )
-
-
-def speed(found: dict[str, Any]) -> float:
-    """Return the tokens a second of a median step."""
-    speeds = [float(step["tokens"] / step["seconds"]) for step in found["steps"][2:]]
-    return statistics.median(speeds)
+    """Print the time of a step, the first ones' included."""
+    print("| run | seconds a step | to alone |")
+    print("|---|---:|---:|")
+    seconds = {name: one["seconds"] / one["steps"] for name, one in reports.items()}
+    for name, each in seconds.items():
+        ratio = f"{seconds['alone'] / each:.2f}" if "alone" in seconds else ""
+        print(f"| {name} | {each:.2f} | {ratio} |")
 
 
 if __name__ == "__main__":

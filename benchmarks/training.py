@@ -30,10 +30,10 @@ from dsv3.eval import Qrels, RetrieverSystem, Run, condensed, load_qrels, nDCG
 from dsv3.eval.compare import Interval
 from dsv3.eval.dense import dense_run
 from dsv3.eval.evaluation import Evaluation, evaluate
-from dsv3.eval.examples.augment import REWRITES, Augmentation
+from dsv3.eval.examples.augment import AUGMENTATIONS, Augmentation
 from dsv3.eval.examples.judged import graded_lists, judged_examples
-from dsv3.eval.examples.lessons import Lessons, Sources, prepare_lessons
 from dsv3.eval.examples.pool import Pool, read_pool
+from dsv3.eval.examples.training_examples import PreparedExamples, Sources, prepare_examples
 from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
 from dsv3.progress import Silent
 
@@ -125,28 +125,28 @@ def shown(interval: Interval, *, signed: bool = False) -> str:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "all of it": {},
-    "no rewrites": {"sources": {"augmentation": Augmentation(share=0.0)}},
+    "no kinds": {"sources": {"augmentation": Augmentation(share=0.0)}},
     **{
         f"only {kind}": {"sources": {"augmentation": Augmentation((kind,), 0.5)}}
-        for kind in REWRITES
+        for kind in AUGMENTATIONS
     },
     "mined negatives": {"settings": {"negatives": 1}, "sources": {"negatives": 1}},
     "Matryoshka 256, 128": {"settings": {"matryoshka": (256, 128)}},
     "no blend": {"settings": {"blend": 1.0}},
     "V3": {"base": "v3"},
 }
-# Each judged query is said otherwise so many times, to see what rewrites in training are for.
+# Each judged query is said otherwise so many times, to see what kinds in training are for.
 DRAWS = 3
 
 
 def ablation(arguments: argparse.Namespace) -> None:
-    """Train one model for each variant on few lessons, and search among few products."""
+    """Train one model for each variant on few prepared, and search among few products."""
     keep: Path = arguments.keep
     keep.mkdir(parents=True, exist_ok=True)
     with opened(arguments) as bench:
         pool = smaller(bench.pool, bench.qrels, OTHERS)
         runs = [bench.dense("base", "default", pool)]
-        lessons: dict[str, Lessons] = {}
+        prepared: dict[str, PreparedExamples] = {}
         for name, changes in VARIANTS.items():
             if arguments.only and name not in arguments.only:
                 continue
@@ -155,14 +155,14 @@ def ablation(arguments: argparse.Namespace) -> None:
                 sources = Sources(catalog=arguments.queries, test=bench.qrels)
                 sources = replace(sources, **changes.get("sources", {}))
                 key = repr(changes.get("sources", {}))
-                if key not in lessons:
-                    lessons[key] = prepare_lessons(bench.shop, bench.pool, sources, Silent())
+                if key not in prepared:
+                    prepared[key] = prepare_examples(bench.shop, bench.pool, sources, Silent())
                 settings = TrainingSettings(max_tokens=48, evaluations=1)
                 base = upcycled(keep) if changes.get("base") == "v3" else default_folder()
                 train_encoder(
                     base,
                     folder,
-                    lessons[key].examples,
+                    prepared[key].examples,
                     settings=replace(settings, **changes.get("settings", {})),
                 )
             runs.append(bench.dense(name, str(folder), pool))
@@ -180,10 +180,10 @@ def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
     vocabulary = read_vocabulary(bench.pool.products)
     models = {"base": "default"} | {
         name: str(folder)
-        for name in ("no rewrites", "all of it")
+        for name in ("no kinds", "all of it")
         if (folder := folder_of(keep, name)).exists()
     }
-    for kind in REWRITES:
+    for kind in AUGMENTATIONS:
         own = folder_of(keep, f"only {kind}")
         asked = said_otherwise(bench.qrels, vocabulary, kind)
         if not own.exists() or not asked.grades:
@@ -193,17 +193,20 @@ def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
             for name, model in {**models, f"only {kind}": str(own)}.items()
         ]
         print(f"\n{kind}: {len(asked)} queries")
-        baseline = "no rewrites" if "no rewrites" in models else "base"
+        baseline = "no kinds" if "no kinds" in models else "base"
         table(evaluate(asked, runs, measures=MEASURES, baseline=baseline))
 
 
 def said_otherwise(qrels: Qrels, vocabulary: Vocabulary, kind: str) -> Qrels:
-    """Rewrite judged queries in one way; what cannot be rewritten is left out."""
+    """Change judged queries in one way; what cannot be augmented is left out."""
     generator = random.Random(17)
     grades, texts = {}, {}
     for query, judged in qrels.grades.items():
         text = qrels.text(query)
-        others = {REWRITES[kind](text, vocabulary, generator) for _ in range(DRAWS)} - {None, text}
+        others = {AUGMENTATIONS[kind](text, vocabulary, generator) for _ in range(DRAWS)} - {
+            None,
+            text,
+        }
         for number, other in enumerate(sorted(filter(None, others))):
             grades[f"{query} {number}"], texts[f"{query} {number}"] = judged, other
     return Qrels(grades, texts, qrels.gains, qrels.source)

@@ -61,8 +61,10 @@ def compress(
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Make an encoder smaller: half the layers, narrower layers, 8-bit numbers, or all of it."""
+    from dataclasses import replace
+
     from ..encoder.compression.compress import Compression, compress_model
-    from ..encoder.compression.distil import Lessons
+    from ..encoder.compression.distil import DISTILLATION
     from ..encoder.compression.prune import Pruning
     from ..encoder.texts.text import read_lines
     from .console import shown_progress
@@ -70,9 +72,10 @@ def compress(
     how = Compression(
         methods=[each.value for each in method],
         layers=_layers(layers),
-        lessons=Lessons(
+        distillation=replace(
+            DISTILLATION,
             steps=steps,
-            batch=batch,
+            batch_size=batch,
             learning_rate=learning_rate,
             max_tokens=max_tokens,
             seed=seed,

@@ -11,11 +11,11 @@ import typer
 from ..errors import Dsv3Error
 
 if TYPE_CHECKING:
-    from ..encoder.training.sharded.report import Step, TrainingReport
+    from ..encoder.training.report import Progress, Trained
 
 
-class WireChoice(StrEnum):
-    """The formats of gradients on their way, so that typer lists and checks them."""
+class CompressionChoice(StrEnum):
+    """Name the formats of gradients between processes, so that typer lists and checks them."""
 
     none = "none"
     fp16 = "fp16"
@@ -23,8 +23,8 @@ class WireChoice(StrEnum):
     fp8 = "fp8"
 
 
-class ArithmeticChoice(StrEnum):
-    """The precisions of training."""
+class PrecisionChoice(StrEnum):
+    """Name the precisions of training."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -35,15 +35,21 @@ def fit(
     examples: Annotated[Path, typer.Argument(help="JSON Lines with query and positive.")],
     base: Annotated[Path, typer.Option(help="Model folder to start from, V3 or dense.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    batch: Annotated[
-        int, typer.Option(help="Examples in a pass, over all processes: each other's negatives.")
-    ] = 64,
-    passes: Annotated[int, typer.Option(help="Passes that make a step, at least.", min=1)] = 1,
-    most_passes: Annotated[
-        int | None,
-        typer.Option(help="Let steps grow up to this many passes, by the gradient's noise."),
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="Examples to choose the best state by, which are not learned from."),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="How often each example is seen.", min=1)] = 1,
+    batch: Annotated[
+        int, typer.Option(help="Examples that are each other's negatives, over all processes.")
+    ] = 64,
+    micro_batches: Annotated[
+        int, typer.Option(help="Batches that make a step, at least.", min=1)
+    ] = 1,
+    most_micro_batches: Annotated[
+        int | None,
+        typer.Option(help="Let steps grow up to this many batches, by the gradient's noise."),
+    ] = None,
+    epochs: Annotated[float, typer.Option(help="How often each example is seen.")] = 1.0,
     negatives: Annotated[
         int, typer.Option(help="Of an example's own negatives, how many are used.", min=0)
     ] = 0,
@@ -54,19 +60,23 @@ def fit(
     max_tokens: Annotated[
         int | None, typer.Option(help="Longest text that is not cut; the base's by default.")
     ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="How often the validation set is asked.", min=1)
+    ] = 4,
+    patience: Annotated[
+        int, typer.Option(help="Evaluations without a gain after which training stops.", min=1)
+    ] = 2,
+    blend: Annotated[
+        float,
+        typer.Option(help="Share of trained weights; the rest are the base's.", min=0, max=1),
+    ] = 0.5,
     seed: Annotated[int, typer.Option(help="Of the order and of dropout.")] = 0,
     precision: Annotated[
-        ArithmeticChoice, typer.Option(help="auto is bf16 where the hardware has it.")
-    ] = ArithmeticChoice.auto,
+        PrecisionChoice, typer.Option(help="auto is bf16 where the hardware has it.")
+    ] = PrecisionChoice.auto,
     compression: Annotated[
-        WireChoice, typer.Option(help="What gradients travel as.")
-    ] = WireChoice.none,
-    expert_parallel: Annotated[
-        int, typer.Option(help="Processes among which experts are divided.", min=1)
-    ] = 1,
-    reshard: Annotated[
-        bool, typer.Option(help="Give gathered weights back after each forward, to save memory.")
-    ] = True,
+        CompressionChoice, typer.Option(help="What gradients travel as.")
+    ] = CompressionChoice.none,
     gradient_checkpointing: Annotated[
         bool, typer.Option("--gradient-checkpointing", help="Save memory, compute twice.")
     ] = False,
@@ -80,70 +90,82 @@ def fit(
 
     On many processes: torchrun --nproc-per-node 2 -m dsv3 model fit …
     """
-    from ..encoder.training.sharded.processes import process_rank
-    from ..encoder.training.sharded.settings import DistributedSettings
-    from ..encoder.training.sharded.train import train_distributed
+    from ..encoder.training.examples import read_examples
+    from ..encoder.training.settings import TrainingSettings
+    from ..encoder.training.train import check_installed, train_encoder
+    from ..encoder.training.validation import ValidationSet
 
-    settings = DistributedSettings(
-        batch=batch,
-        passes=passes,
-        most_passes=most_passes,
+    settings = TrainingSettings(
+        batch_size=batch,
+        micro_batches=micro_batches,
+        most_micro_batches=most_micro_batches,
         epochs=epochs,
         negatives=negatives,
         learning_rate=learning_rate,
         warmup=warmup,
         max_tokens=max_tokens,
+        evaluations=evaluations,
+        patience=patience,
+        blend=blend,
         seed=seed,
-        precision=precision.value,
+        bf16=None if precision.value == "auto" else precision.value == "bf16",
         compression=compression.value,
-        expert_parallel=expert_parallel,
-        reshard=reshard,
         gradient_checkpointing=gradient_checkpointing,
         checkpoint_seconds=checkpoint_seconds,
-        checkpoints=checkpoints,
     )
+    check_installed()
+    from ..encoder.training.processes import process_rank
+
     first = process_rank() == 0
     try:
-        report = train_distributed(
-            base, out, examples, settings, told=_ignore if json else _show_step
+        trained = train_encoder(
+            base,
+            out,
+            list(read_examples(examples)),
+            validation=ValidationSet.of(list(read_examples(validation))) if validation else None,
+            settings=settings,
+            checkpoints=checkpoints,
+            on_progress=_ignore if json else _show_step,
         )
     except Dsv3Error as error:
         if first:
             raise
         raise typer.Exit(error.exit_code) from error  # the first process says it once
     if first:
-        _show(report, out, json=json)
+        _show(trained, out, json=json)
 
 
-def _ignore(step: Step) -> None:
+def _ignore(progress: Progress) -> None:
     """Say nothing."""
 
 
-def _show_step(step: Step) -> None:
-    noise = "" if step.noise is None else f", noise {step.noise:.0f} examples"
-    typer.echo(
-        f"step {step.number}: loss {step.loss:.4f}, gradient {step.norm:.2f}, "
-        f"passes {step.passes}{noise}, {step.tokens / step.seconds:.0f} tokens/s",
-        err=True,
-    )
+def _show_step(progress: Progress) -> None:
+    loss = "" if progress.loss is None else f": loss {progress.loss:.4f}"
+    found = "" if progress.validation is None else f", validation {progress.validation:.4f}"
+    typer.echo(f"step {progress.step} of {progress.steps}{loss}{found}", err=True)
 
 
-def _show(report: TrainingReport, out: Path, *, json: bool) -> None:
+def _show(trained: Trained, out: Path, *, json: bool) -> None:
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({"folder": str(out), **report.to_json()}).decode())
+        typer.echo(orjson.dumps({"folder": str(out), **trained.to_json()}).decode())
         return
-    went_on = f", from step {report.resumed} on in this run" if report.resumed else ""
-    typer.echo(
-        f"{out}: {len(report.steps)} steps over {report.examples:,} examples by "
-        f"{report.processes} processes{went_on}; loss {report.steps[0].loss:.4f} to "
-        f"{report.steps[-1].loss:.4f}"
-    )
-    if len(report.choices) > 1:
-        chosen = ", ".join(f"{passes} from step {step}" for step, passes in report.choices)
-        typer.echo(f"  passes a step: {chosen}")
-    for load in report.loads:
+    went_on = f", from step {trained.resumed} on in this run" if trained.resumed else ""
+    losses = [loss for _, loss in trained.losses]
+    moved = f"; loss {losses[0]:.4f} to {losses[-1]:.4f}" if losses else ""
+    typer.echo(f"{out}: {trained.steps} steps by {trained.processes} processes{went_on}{moved}")
+    if trained.validation:
+        step, best = trained.best
+        typer.echo(
+            f"  validation: {trained.validation[0][1]:.4f} before, {best:.4f} at step {step}, "
+            "which was kept"
+        )
+    for step, micro_batches, noise in trained.accumulation:
+        typer.echo(
+            f"  from step {step} on, {micro_batches} batches a step (noise {noise:.0f} examples)"
+        )
+    for load in trained.loads:
         even = 1 / len(load.shares)
         typer.echo(
             f"  layer {load.layer}, {load.task} gate: an expert has {min(load.shares):.1%} to "

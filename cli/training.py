@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..eval.train_shop import Outcome
 
-REWRITES = "brands,units,compounds,spelling,order,fewer"
+AUGMENTATIONS = "brands,units,compounds,spelling,order,fewer"
 
 
 def train(
@@ -31,9 +31,7 @@ def train(
         Path | None,
         typer.Option("--judgments", "-j", help="Graded judgments to learn from; a fifth examines."),
     ] = None,
-    clicks: Annotated[
-        Path | None, typer.Option(help="Click log to learn from; its clicks are debiased.")
-    ] = None,
+    clicks: Annotated[Path | None, typer.Option(help="Click log to learn from, debiased.")] = None,
     test: Annotated[
         Path | None,
         typer.Option(help="Judgments that examine the model and are not learned from."),
@@ -41,11 +39,11 @@ def train(
     queries: Annotated[
         int, typer.Option(help="Queries to make from the catalog itself.", min=0)
     ] = 20_000,
-    rewrites: Annotated[
+    augment: Annotated[
         str, typer.Option(help="How queries are said otherwise; 'none' for not at all.")
-    ] = REWRITES,
-    rewritten: Annotated[
-        float, typer.Option(help="Share of the examples that are also rewritten.", min=0, max=1)
+    ] = AUGMENTATIONS,
+    augmented: Annotated[
+        float, typer.Option(help="Share of the examples that are also augmented.", min=0, max=1)
     ] = 0.25,
     language: Annotated[
         str, typer.Option(help="Two-letter code of the texts' language; the shop's own by default.")
@@ -64,7 +62,7 @@ def train(
     ] = 0.0,
     evaluations: Annotated[
         int,
-        typer.Option(help="How often watched queries are asked; the best state is kept.", min=1),
+        typer.Option(help="How often the validation set is asked; the best state is kept.", min=1),
     ] = 4,
     patience: Annotated[
         int, typer.Option(help="Evaluations without a gain after which training stops.", min=1)
@@ -88,7 +86,7 @@ def train(
     from ..eval.clicks.read import read_click_log
     from ..eval.examples.augment import Augmentation
     from ..eval.examples.clicked import clicked_judgments
-    from ..eval.examples.lessons import Sources
+    from ..eval.examples.training_examples import Sources
     from ..eval.judgments.load import load_qrels
     from ..eval.train_shop import train_shop
     from .console import console, shown_progress
@@ -98,7 +96,7 @@ def train(
         judgments=load_qrels(judgments, "auto") if judgments else None,
         clicks=clicked_judgments(read_click_log(clicks)) if clicks else None,
         test=load_qrels(test, "auto") if test else None,
-        augmentation=Augmentation(_names(rewrites), rewritten),
+        augmentation=Augmentation(_names(augment), augmented),
         negatives=negatives,
         language=language,
     )
@@ -143,16 +141,16 @@ def _dims(text: str) -> tuple[int, ...]:
 
 def _show(outcome: Outcome, screen: Console) -> None:
     screen.print(_filters(outcome))
-    coverage = outcome.lessons.coverage
+    coverage = outcome.prepared.coverage
     age = "" if coverage.median_age is None else (
         f"; median age {coverage.median_age:,.0f} days by {coverage.date}"
     )  # fmt: skip
     screen.print(
-        f"Lessons name {coverage.taught:,} of {coverage.types:,} product types, which "
+        f"Training examples name {coverage.named:,} of {coverage.types:,} product types, which "
         f"{coverage.products:.0%} of the products have{age}"
     )
-    counts = ", ".join(f"{count:,} {name}" for name, count in outcome.lessons.counts.items())
-    screen.print(f"Examples: {counts}; graded lists: {len(outcome.lessons.graded):,}")
+    counts = ", ".join(f"{count:,} {name}" for name, count in outcome.prepared.counts.items())
+    screen.print(f"Examples: {counts}; graded lists: {len(outcome.prepared.graded):,}")
     trained = outcome.trained
     screen.print(
         f"Trained {trained.steps:,} steps in {trained.seconds:,.0f} s; the state of step "
@@ -166,8 +164,8 @@ def _show(outcome: Outcome, screen: Console) -> None:
     if found is not None:
         gap = found.difference
         screen.print(
-            f"{found.measure} on {found.queries} queries that no lesson names "
-            f"({outcome.lessons.test.source}): {gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}], "
+            f"{found.measure} on {found.queries} queries that no training example names "
+            f"({outcome.prepared.test.source}): {gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}], "
             f"p {found.p:.3g}: {found.verdict}"
         )
     if outcome.published:
@@ -179,7 +177,7 @@ def _filters(outcome: Outcome) -> Table:
     """Return a row a stage and reason: what came in, what was dropped, what went on."""
     from rich.table import Table
 
-    report = outcome.lessons.filters
+    report = outcome.prepared.filters
     table = Table(
         title=f"Filters: {report.useful:.1%} of the examples are useful",
         title_justify="left",

@@ -15,17 +15,18 @@ from ..encoder.default import default_folder
 from ..encoder.folders import find_folder
 from ..encoder.load import load_encoder
 from ..encoder.training.examples import write_examples
+from ..encoder.training.report import Progress as Step
+from ..encoder.training.report import Trained
 from ..encoder.training.settings import TrainingSettings
-from ..encoder.training.train import Progress as Step
-from ..encoder.training.train import Trained, check_installed, finished_run, train_encoder
+from ..encoder.training.train import check_installed, finished_run, train_encoder
 from ..errors import InputError, ShopError
 from ..files import free_folder
 from ..indexer.shop import Shop
 from ..retriever.retriever import ECommRetriever
 from .dense import dense_run
 from .evaluation import Evaluation, evaluate
-from .examples.lessons import Lessons, Sources, prepare_lessons
 from .examples.pool import Pool, read_pool
+from .examples.training_examples import PreparedExamples, Sources, prepare_examples
 from .measures import condensed, nDCG
 from .qrels import Qrels
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..progress import Progress
 
 # What a trained folder holds beside the model.
-HELD_OUT_FILE = "held_out.csv"
+TEST_FILE = "held_out.csv"
 REPORT_FILE = "lessons.json"
 _DEPTH = 100
 
@@ -45,7 +46,7 @@ class Outcome:
     Attributes:
         folder: where the model is: as named if it was better, else beside it.
         published: whether it was better.
-        lessons: what it learned from.
+        prepared: what it learned from.
         trained: how the training went.
         evaluation: base and trained model on the test queries.
 
@@ -53,7 +54,7 @@ class Outcome:
 
     folder: Path
     published: bool
-    lessons: Lessons
+    prepared: PreparedExamples
     trained: Trained
     evaluation: Evaluation
 
@@ -77,8 +78,8 @@ class Outcome:
             "folder": str(self.folder),
             "published": self.published,
             "test": {
-                "queries": len(self.lessons.test),
-                "source": self.lessons.test.source,
+                "queries": len(self.prepared.test),
+                "source": self.prepared.test.source,
                 "base": self.evaluation.mean(nDCG @ 10, "base"),
                 "trained": self.evaluation.mean(nDCG @ 10, "trained"),
                 "difference": None if found is None else found.difference.mean,
@@ -87,7 +88,7 @@ class Outcome:
                 "p": None if found is None else found.p,
             },
             "training": self.trained.to_json(),
-            **lessons_json(self.lessons),
+            **examples_json(self.prepared),
         }
 
 
@@ -102,12 +103,12 @@ def train_shop(
     examples_out: Path | None = None,
     progress: Progress,
 ) -> Outcome:
-    """Make lessons from a shop, train, and publish the model if it beats its base.
+    """Make training examples from a shop, train, and publish the model if it beats its base.
 
     The judge is the paired randomisation test on nDCG@10 of an exact ranking of the shop's
-    products by each model alone, over queries that no lesson names. A model that is not better
-    is kept at `<out>.refused`, in place of one that was refused before. An interrupted run goes on
-    from its checkpoint, or to the examination where training had ended.
+    products by each model alone, over queries that no training example names. A model that is not
+    better is kept at `<out>.refused`, in place of one that was refused before. An interrupted run
+    goes on from its checkpoint, or to the test where training had ended.
 
     Args:
         folder: the shop.
@@ -121,7 +122,7 @@ def train_shop(
 
     Raises:
         ShopError: there is no such shop.
-        InputError: too few lessons, none for graded lists, or `out` is in use.
+        InputError: too few examples, none for graded lists, or `out` is in use.
         EncoderError: the base cannot be loaded.
 
     """
@@ -138,29 +139,33 @@ def train_shop(
         pool = read_pool(shop, cache, seed=chosen.seed)
         if not len(pool):
             raise ShopError(f"{folder} holds no product to learn from")
-        lessons = prepare_lessons(shop, pool, wanted, progress, seed=chosen.seed)
-        if chosen.graded and not lessons.graded:
+        prepared = prepare_examples(shop, pool, wanted, progress, seed=chosen.seed)
+        if chosen.graded and not prepared.graded:
             raise InputError(
                 f"there is no graded list for a share {chosen.graded:g} of the steps: "
                 "give judgments or clicks to learn from"
             )
         if examples_out is not None:
-            write_examples(examples_out, lessons.examples)
-        trained = _train(weights, candidate, lessons, chosen, progress)
-        _write_beside(candidate, lessons)
+            write_examples(examples_out, prepared.examples)
+        trained = _train(weights, candidate, prepared, chosen, progress)
+        _write_beside(candidate, prepared)
         evaluation = compare_encoders(
-            shop, cache, pool, lessons.test, {"base": base, "trained": str(candidate)}, progress
+            shop, cache, pool, prepared.test, {"base": base, "trained": str(candidate)}, progress
         )
     found = evaluation.comparison()
     better = found is not None and found.verdict == "better"
     if better:
         shutil.rmtree(out, ignore_errors=True)
         candidate.replace(out)
-    return Outcome(out if better else candidate, better, lessons, trained, evaluation)
+    return Outcome(out if better else candidate, better, prepared, trained, evaluation)
 
 
 def _train(
-    base: Path, out: Path, lessons: Lessons, settings: TrainingSettings, progress: Progress
+    base: Path,
+    out: Path,
+    prepared: PreparedExamples,
+    settings: TrainingSettings,
+    progress: Progress,
 ) -> Trained:
     done = 0
 
@@ -171,15 +176,15 @@ def _train(
         progress.advance(step.step - done)
         done = step.step
 
-    found = finished_run(base, out, lessons.examples, graded=lessons.graded, settings=settings)
+    found = finished_run(base, out, prepared.examples, graded=prepared.graded, settings=settings)
     if found is None:
         shutil.rmtree(out, ignore_errors=True)
     trained = train_encoder(
         base,
         out,
-        lessons.examples,
-        graded=lessons.graded,
-        held_out=lessons.watched if lessons.watched.queries else None,
+        prepared.examples,
+        graded=prepared.graded,
+        validation=prepared.validation if prepared.validation.queries else None,
         settings=settings,
         on_progress=tell,
     )
@@ -226,23 +231,23 @@ def compare_encoders(
     return evaluate(qrels, runs, measures=(nDCG @ 10, condensed(nDCG @ 10)))
 
 
-def _write_beside(folder: Path, lessons: Lessons) -> None:
-    """Put the test queries and the report of the lessons into the model's folder."""
-    with (folder / HELD_OUT_FILE).open("w", newline="", encoding="utf-8") as stream:
+def _write_beside(folder: Path, prepared: PreparedExamples) -> None:
+    """Put the test queries and the report of the training examples into the model's folder."""
+    with (folder / TEST_FILE).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(("query", "product_id", "grade"))
-        for query, judged in lessons.test.grades.items():
-            for product, grade in judged.items():  # the check knows grades, not gains
-                writer.writerow((lessons.test.text(query), product, grade))
-    report = json.dumps(lessons_json(lessons), indent=2)
+        for query, judged in prepared.test.grades.items():
+            for product, grade in judged.items():  # the gate knows grades, not gains
+                writer.writerow((prepared.test.text(query), product, grade))
+    report = json.dumps(examples_json(prepared), indent=2)
     (folder / REPORT_FILE).write_text(report, encoding="utf-8")
 
 
-def lessons_json(lessons: Lessons) -> dict[str, Any]:
+def examples_json(prepared: PreparedExamples) -> dict[str, Any]:
     """Return counts, filters and coverage as JSON can hold them."""
     return {
-        "examples": dict(lessons.counts),
-        "graded_lists": len(lessons.graded),
-        "filters": lessons.filters.to_json(),
-        "coverage": lessons.coverage.to_json(),
+        "examples": dict(prepared.counts),
+        "graded_lists": len(prepared.graded),
+        "filters": prepared.filters.to_json(),
+        "coverage": prepared.coverage.to_json(),
     }

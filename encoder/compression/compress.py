@@ -15,8 +15,9 @@ from ...errors import InputError
 from ...files import free_folder, whole_folder
 from ...progress import Progress, Silent
 from ..export import export_encoder
+from ..training.settings import TrainingSettings
 from .depth import keep_layers, rank_starts
-from .distil import Learned, Lessons, mean_cosine, teach
+from .distil import DISTILLATION, Learned, distil, longest_text, mean_cosine
 from .models import as_v3, find_model, inner, open_model, save_model
 from .prune import Pruned, Pruning, prune_model
 from .samples import Samples, make_samples
@@ -43,7 +44,7 @@ class Compression:
     Attributes:
         methods: applied in the order distil, prune, int8, whatever order they are named in.
         layers: of the teacher, that the student begins with; None measures which are nearest.
-        lessons: of distillation.
+        distillation: how a student is trained.
         pruning: how much, and how it is measured.
         recovery: steps of distillation after pruning, at an eighth of its rate; 0 for none.
 
@@ -51,7 +52,7 @@ class Compression:
 
     methods: Sequence[str]
     layers: Sequence[int] | None = None
-    lessons: Lessons = field(default_factory=Lessons)
+    distillation: TrainingSettings = DISTILLATION
     pruning: Pruning = field(default_factory=Pruning)
     recovery: int = 0
 
@@ -86,7 +87,7 @@ def compress_model(
     """
     methods = _methods(how.methods)
     out = free_folder(out)
-    samples = make_samples(documents, queries, how.lessons.seed)
+    samples = make_samples(documents, queries, how.distillation.seed)
     follow = progress or Silent()
     begin = time.monotonic()
     folder = find_model(name)
@@ -101,7 +102,7 @@ def compress_model(
         if model is not original:
             made = Path(scratch) / "model"
             save_model(model, made)
-        record.measure(model, original, samples, how.lessons.max_tokens)
+        record.measure(model, original, samples, longest_text(original, how.distillation))
         record.fields["seconds"] = round(time.monotonic() - begin, 1)
         if "int8" in methods:
             _write_int8(made, out, samples, record)
@@ -158,16 +159,16 @@ def _distil(
     """Return a student of half the layers."""
     starts = rank_starts(
         teacher,
-        samples.some(_START_TEXTS, how.lessons.seed),
-        max_tokens=how.lessons.max_tokens,
+        samples.some(_START_TEXTS, how.distillation.seed),
+        max_tokens=longest_text(teacher, how.distillation),
     )
     layers = tuple(how.layers or starts[0].layers)
     student = keep_layers(teacher, layers)
-    learned = teach(student, teacher, samples, how.lessons, progress=progress)
+    learned = distil(student, teacher, samples, how.distillation, progress=progress)
     record.fields["distil"] = {
         "starts": [asdict(start) for start in starts],
         "layers": list(layers),
-        "lessons": asdict(how.lessons),
+        "lessons": how.distillation.to_json(),
         **_learned(learned),
     }
     return student
@@ -185,12 +186,12 @@ def _prune(
     found = prune_model(model, samples, how.pruning, progress=progress)
     record.fields["prune"] = {"settings": asdict(how.pruning), **_pruned(found)}
     if how.recovery:
-        lessons = replace(
-            how.lessons,
+        settings = replace(
+            how.distillation,
             steps=how.recovery,
-            learning_rate=how.lessons.learning_rate * _RECOVERY_RATE,
+            learning_rate=how.distillation.learning_rate * _RECOVERY_RATE,
         )
-        learned = teach(found.model, teacher, samples, lessons, progress=progress)
+        learned = distil(found.model, teacher, samples, settings, progress=progress)
         record.fields["prune"]["recovery"] = _learned(learned)
     return found.model
 

@@ -1,4 +1,4 @@
-"""The texts that compression measures and teaches on."""
+"""The texts that compression measures and distils on."""
 
 from __future__ import annotations
 

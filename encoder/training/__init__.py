@@ -1,1 +1,1 @@
-"""Teach encoders: examples in, a better model folder out."""
+"""Train encoders: examples in, a better model folder out, on one process or many."""

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .contrastive import false_negative_mask
 from .examples import Example
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Examples as columns, with the topics that their labels point into."""
-
-    dataset: Dataset
-    topics: Sequence[str]
+from .losses import TrainingData
 
 
 def contrastive_columns(
     examples: Sequence[Example], *, negatives: int = 1, seed: int = 0
-) -> Columns:
+) -> TrainingData:
     """Lay examples out as query, positive, negatives and label (topic's place, grade).
 
     An example with too few negatives is given positives of others, drawn at random.
     """
     from datasets import Dataset
 
-    generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+    generator = random.Random(seed)  # noqa: S311 - an order, not a secret
     topics = sorted({example.topic for example in examples} | {""})
     places = {topic: place for place, topic in enumerate(topics)}
     columns: dict[str, list[object]] = {"query": [], "positive": []}
@@ -45,19 +34,19 @@ def contrastive_columns(
         for n, text in enumerate(given):
             columns[f"negative_{n}"].append(text)
         columns["label"].append([float(places[example.topic]), example.grade])
-    return Columns(Dataset.from_dict(columns), topics)
+    return TrainingData(Dataset.from_dict(columns), false_negative_mask(topics))
 
 
 def _other(examples: Sequence[Example], than: Example, generator: random.Random) -> str:
     """Return another example's positive; its own where there is no other."""
     for _ in range(20):
         drawn = generator.choice(examples)
-        if drawn.positive != than.positive and not _kindred(drawn.topic, than.topic):
+        if drawn.positive != than.positive and not _related(drawn.topic, than.topic):
             return drawn.positive
     return than.positive
 
 
-def _kindred(one: str, other: str) -> bool:
+def _related(one: str, other: str) -> bool:
     """Say whether two topics are one, or one ends in the words of the other."""
     if not one or not other:
         return False

@@ -14,14 +14,14 @@ from ...errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One lesson.
+    """Hold one training example.
 
     Attributes:
         query: what a shopper typed, or might.
         positive: text of a product that answers it.
         negatives: texts of products that look near and do not answer it.
         grade: how well the positive answers, from 0 to 1.
-        source: where it came from: "catalogue", "judgments" or "clicks".
+        source: where it came from: "catalog", "judgments" or "clicks".
         topic: what the query asks for and the positive is. A positive of the same topic, or of
             one that ends in it as "laser printer" ends in "printer", may answer the query too
             and is not held against it; "" is a topic of its own.
@@ -32,7 +32,7 @@ class Example:
     positive: str
     negatives: tuple[str, ...] = ()
     grade: float = 1.0
-    source: str = "catalogue"
+    source: str = "catalog"
     topic: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def graded_columns(
     """
     from datasets import Dataset
 
-    generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+    generator = random.Random(seed)  # noqa: S311 - an order, not a secret
     usable = [one for one in lists if len(set(one.grades)) > 1]
     columns: dict[str, list[object]] = {"query": []}
     columns |= {f"document_{n}": [] for n in range(LIST_LENGTH)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,88 +14,17 @@ from ...files import free_folder, whole_folder
 from ..folders import fingerprint_folder
 from ..installed import MODELS
 from .examples import Example
-from .graded import GradedList
-from .held_out import HeldOut
+from .graded import GradedList, graded_columns
+from .report import Progress, Trained
 from .settings import TrainingSettings
+from .validation import ValidationSet
 
 if TYPE_CHECKING:
-    from ..v3.gate_load import ExpertLoad
+    from sentence_transformers import SentenceTransformer
+
+    from .losses import TrainingData
 
 REPORT = "training.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is: steps done of all, the last loss, the last figure on held-out queries."""
-
-    step: int
-    steps: int
-    loss: float | None = None
-    held_out: float | None = None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run did.
-
-    Attributes:
-        steps: optimiser steps taken.
-        seconds: how long they took, those of earlier, interrupted tries not counted.
-        losses: (step, mean loss since the one before).
-        held_out: (step, nDCG@10 on the held-out queries); step 0 is the base.
-        loads: how each gate of a V3 model divided its tokens at the end; none for a dense one.
-        bf16: whether bfloat16 was used.
-
-    """
-
-    steps: int
-    seconds: float
-    losses: Sequence[tuple[int, float]]
-    held_out: Sequence[tuple[int, float]]
-    loads: Sequence[ExpertLoad] = field(default=())
-    bf16: bool = False
-
-    @property
-    def best(self) -> tuple[int, float]:
-        """Return the step whose state was kept, and its figure; the base, step 0, never is."""
-        after = [pair for pair in self.held_out if pair[0] > 0]
-        return max(after, key=lambda pair: (pair[1], -pair[0]), default=(self.steps, 0.0))
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Trained:
-        """Read what `to_json` wrote; how many tokens each gate saw was not written."""
-        from ..v3.gate_load import ExpertLoad
-
-        return cls(
-            steps=fields["steps"],
-            seconds=fields["seconds"],
-            losses=[(step, loss) for step, loss in fields["losses"]],
-            held_out=[(step, value) for step, value in fields["held_out"]],
-            loads=[
-                ExpertLoad(load["layer"], load["task"], 0, tuple(load["shares"]))
-                for load in fields["loads"]
-            ],
-            bf16=fields["bf16"],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return {
-            "steps": self.steps,
-            "seconds": round(self.seconds, 1),
-            "best_step": self.best[0],
-            "bf16": self.bf16,
-            "losses": [[step, round(loss, 4)] for step, loss in self.losses],
-            "held_out": [[step, round(value, 4)] for step, value in self.held_out],
-            "loads": [
-                {
-                    "layer": load.layer,
-                    "task": load.task,
-                    "shares": [round(s, 4) for s in load.shares],
-                }
-                for load in self.loads
-            ],
-        }
 
 
 def train_encoder(
@@ -105,27 +33,35 @@ def train_encoder(
     examples: Sequence[Example],
     *,
     graded: Sequence[GradedList] = (),
-    held_out: HeldOut | None = None,
+    validation: ValidationSet | None = None,
     settings: TrainingSettings | None = None,
+    checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
     """Train and write a sentence-transformers folder, whole or not at all.
 
-    A run that was interrupted leaves its checkpoint beside `out`; the same call goes on from it
-    and ends as it would have. Where `out` is what the same call wrote before, nothing is done.
+    Every process that torchrun starts calls it with the same arguments, and the first writes;
+    without torchrun the one process does all. A run that was interrupted leaves its checkpoints;
+    the same call goes on from the last and ends as it would have. Where `out` is what the same
+    call wrote before, nothing is done.
 
     Args:
         base: folder of a dense sentence-transformers model, or of V3.
         out: folder to write; must not exist, be empty, or be of the same run.
         examples: what to learn; `settings.seed` shuffles them.
         graded: lists to learn the order of, for `settings.graded` of the steps.
-        held_out: asked at the start and `settings.evaluations` times; the best state is kept.
+        validation: asked at the start and `settings.evaluations` times; the best state is kept.
         settings: see there.
-        on_progress: told of each step.
+        checkpoints: their folder, seen by all processes; beside `out` when None.
+        on_progress: told of each step, in the first process.
+
+    Returns:
+        what was done; the same in all processes but for the time.
 
     Raises:
-        InputError: too few examples, or `out` is in use.
-        EncoderError: the base is not a sentence-transformers folder.
+        InputError: too few examples, a batch that processes cannot share, `out` is in use, or
+            `checkpoints` holds an unfinished run of other settings, examples or base.
+        EncoderError: the base is not a sentence-transformers folder, or the loss is no number.
         MissingExtra: the packages of the extra `train` are not installed.
 
     """
@@ -136,33 +72,84 @@ def train_encoder(
     if (finished := finished_run(base, out, examples, graded=graded, settings=chosen)) is not None:
         return finished
     out = free_folder(out)
-    scratch = out.with_name(f".{out.name}.training")
-    digest = _digest(base, examples, graded, chosen)
-    _prepare(scratch, digest)
-    from ..pytorch.load import load_model
-    from .blend import blend_weights
-    from .run import run_trainer
+    scratch = checkpoints or out.with_name(f".{out.name}.training")
+    run = _run(base, examples, graded, chosen)
+    from .checkpoints import prepare_checkpoints
+    from .processes import check_share, joined_processes
 
-    model = load_model(base, device=None)
-    if str(model.similarity_fn_name) == "dot":
-        raise EncoderError(f"{base}: it compares by dot product, and training is by cosine")
+    check_share(chosen.batch_size)
+    with joined_processes() as processes:
+        model = load_base(base)
+        if processes.is_main_process:
+            prepare_checkpoints(scratch, run)
+        processes.wait_for_everyone()
+        trained = _learn(
+            model, base, examples, graded, validation, chosen, scratch, on_progress=on_progress
+        )
+        if processes.is_main_process:
+            _write(model, out, {"run": _digest(run), "base": base.name}, chosen, trained)
+            shutil.rmtree(scratch, ignore_errors=True)
+        processes.wait_for_everyone()
+    return trained
+
+
+def _learn(
+    model: SentenceTransformer,
+    base: Path,
+    examples: Sequence[Example],
+    graded: Sequence[GradedList],
+    validation: ValidationSet | None,
+    settings: TrainingSettings,
+    scratch: Path,
+    *,
+    on_progress: Callable[[Progress], None],
+) -> Trained:
+    """Train a loaded model and average it with its base."""
+    from .blend import blend_weights
+    from .trainer import run_trainer
+
     limit = model.max_seq_length
-    model.max_seq_length = min(chosen.max_tokens, limit or chosen.max_tokens)
-    trained = run_trainer(model, examples, graded, held_out, chosen, scratch, on_progress)
+    if settings.max_tokens is not None:
+        model.max_seq_length = min(settings.max_tokens, limit or settings.max_tokens)
+    trained = run_trainer(
+        model,
+        _data(examples, graded, settings),
+        settings,
+        scratch,
+        validation=validation,
+        on_progress=on_progress,
+    )
     model.max_seq_length = limit
-    if chosen.blend < 1:
-        blend_weights(model, load_model(base, device=None), chosen.blend)
+    if settings.blend < 1:
+        blend_weights(model, load_base(base), settings.blend)
+    return trained
+
+
+def _data(
+    examples: Sequence[Example], graded: Sequence[GradedList], settings: TrainingSettings
+) -> dict[str, TrainingData]:
+    """Lay out what is learned, by the loss that learns it."""
+    from .dataset import contrastive_columns
+    from .losses import TrainingData
+
+    contrast = contrastive_columns(examples, negatives=settings.negatives, seed=settings.seed)
+    share = settings.graded
+    rows = round(len(examples) * share / max(1 - share, 0.01))
+    lists = graded_columns(graded, rows, scale=settings.scale / 4, seed=settings.seed)
+    return {"contrast": contrast} | ({"graded": TrainingData(lists)} if len(lists) else {})
+
+
+def _write(
+    model: SentenceTransformer,
+    out: Path,
+    origin: dict[str, Any],
+    settings: TrainingSettings,
+    trained: Trained,
+) -> None:
     with whole_folder(out) as unfinished:
         model.save_pretrained(str(unfinished), create_model_card=False)
-        report = {
-            "run": digest,
-            "base": base.name,
-            "settings": chosen.to_json(),
-            **trained.to_json(),
-        }
+        report = {**origin, "settings": settings.to_json(), **trained.to_json()}
         (unfinished / REPORT).write_text(json.dumps(report, indent=2), encoding="utf-8")
-    shutil.rmtree(scratch, ignore_errors=True)
-    return trained
 
 
 def finished_run(
@@ -178,7 +165,7 @@ def finished_run(
         report = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if report.get("run") != _digest(base, examples, graded, settings):
+    if report.get("run") != _digest(_run(base, examples, graded, settings)):
         return None
     return Trained.from_json(report)
 
@@ -197,26 +184,41 @@ def check_installed() -> None:
             raise MissingExtra(package.replace("_", "-"), "train", "Training an encoder")
 
 
-def _digest(
+def _run(
     base: Path,
     examples: Sequence[Example],
     graded: Sequence[GradedList],
     settings: TrainingSettings,
-) -> str:
-    """Digest what decides a run, so that a checkpoint of another one is not gone on with."""
-    known = [fingerprint_folder(base, {}), settings.to_json()]
-    digest = blake2b(json.dumps(known).encode(), digest_size=8)
+) -> dict[str, Any]:
+    """Return what decides a run, so that a checkpoint of another one is not gone on with."""
+    read = blake2b(digest_size=8)
     for example in examples:
-        digest.update(json.dumps(example.to_json()).encode())
+        read.update(json.dumps(example.to_json()).encode())
     for one in graded:
-        digest.update(json.dumps([one.query, one.texts, one.grades]).encode())
-    return digest.hexdigest()
+        read.update(json.dumps([one.query, one.texts, one.grades]).encode())
+    origin = {"base": fingerprint_folder(base, {}), "examples": read.hexdigest()}
+    return {**origin, **settings.deciding()}
 
 
-def _prepare(scratch: Path, digest: str) -> None:
-    """Make the folder for checkpoints; throw away those of a run with other settings."""
-    marker = scratch / "run"
-    if scratch.exists() and (not marker.is_file() or marker.read_text() != digest):
-        shutil.rmtree(scratch)
-    scratch.mkdir(parents=True, exist_ok=True)
-    marker.write_text(digest)
+def _digest(run: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(run).encode(), digest_size=8).hexdigest()
+
+
+def load_base(base: Path) -> SentenceTransformer:
+    """Load a folder for training, in float32.
+
+    Raises:
+        EncoderError: it cannot be loaded, or compares otherwise than training does.
+
+    """
+    from ..pytorch.load import load_model
+
+    if not any((base / name).is_file() for name in ("config.json", "modules.json")):
+        raise EncoderError(
+            f"{base}: no encoder there; name a sentence-transformers folder, or make one with: "
+            "dsv3 model upcycle default FOLDER"
+        )
+    model = load_model(base, device=None)
+    if str(model.similarity_fn_name) == "dot":
+        raise EncoderError(f"{base}: it compares by dot product, and training is by cosine")
+    return model.float()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import TrainerCallback
 
-from .gate_load import ExpertLoad, expert_load, update_biases
+from .gate_load import ExpertLoad, expert_load, gates_of, update_biases
 
 
 class BalanceCallback(TrainerCallback):
@@ -33,6 +34,9 @@ class BalanceCallback(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, model: nn.Module | None = None, **_: Any
     ) -> None:
-        """Note how the load was divided."""
+        """Note how the load was divided, over all processes."""
+        if model is not None and torch.distributed.is_initialized():
+            for layer in gates_of(model):
+                torch.distributed.all_reduce(layer[1].load)
         if model is not None and (found := expert_load(model, reset=True)):
             self.loads.append((state.global_step, found))

@@ -58,7 +58,7 @@ def update_biases(model: nn.Module, rate: float | None = None) -> None:
 
 
 def scale_balance_loss(model: nn.Module, scale: float) -> None:
-    """Multiply the balance loss, as by 1 / passes where a step is made of several passes."""
+    """Multiply the balance loss, as by 1 / parts where a step is made of several."""
     for _, gates in gates_of(model):
         gates.loss_scale = scale
 

@@ -28,7 +28,7 @@ class Gates(nn.Module):
         load: (2, experts) tokens sent to each expert by each gate since it was last reset.
         settled: (2, experts) the part of `load` that the bias has been moved for.
         counting: whether `load` is kept outside training too.
-        loss_scale: factor on the balance loss, for a trainer that splits a step into many passes.
+        loss_scale: factor on the balance loss, for a trainer that splits a step into many parts.
         group: processes over whose tokens together the load is to be even; None for this one's.
 
     """

@@ -1,1 +1,1 @@
-"""Where an encoder's lessons come from: the catalog alone, judgments, clicks."""
+"""Where an encoder's training examples come from: the catalog alone, judgments, clicks."""

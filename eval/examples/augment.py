@@ -21,7 +21,7 @@ _NEIGHBOURS = {
     for at, letter in enumerate(row)
 }
 
-Rewrite = Callable[[str, Vocabulary, random.Random], str | None]
+Change = Callable[[str, Vocabulary, random.Random], str | None]
 
 
 def brand_alias(query: str, vocabulary: Vocabulary, generator: random.Random) -> str | None:
@@ -90,7 +90,7 @@ def fewer_words(query: str, vocabulary: Vocabulary, generator: random.Random) ->
     return " ".join(words)
 
 
-REWRITES: dict[str, Rewrite] = {
+AUGMENTATIONS: dict[str, Change] = {
     "brands": brand_alias,
     "units": unit_alias,
     "compounds": compound,
@@ -102,21 +102,21 @@ REWRITES: dict[str, Rewrite] = {
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Which rewrites are made, and of how many examples.
+    """Say which changes are made to queries, and of how many examples.
 
     Raises:
-        InputError: there is no rewrite by that name, or the share is none.
+        InputError: there is no kind by that name, or the share is none.
 
     """
 
-    rewrites: tuple[str, ...] = tuple(REWRITES)
+    kinds: tuple[str, ...] = tuple(AUGMENTATIONS)
     share: float = 0.25
 
     def __post_init__(self) -> None:
-        unknown = set(self.rewrites) - set(REWRITES)
+        unknown = set(self.kinds) - set(AUGMENTATIONS)
         if unknown:
             raise InputError(
-                f"no augmentation {sorted(unknown)[0]!r}; there are {', '.join(REWRITES)}"
+                f"no augmentation {sorted(unknown)[0]!r}; there are {', '.join(AUGMENTATIONS)}"
             )
         if not 0 <= self.share <= 1:
             raise InputError(f"share {self.share} of augmented examples is not from 0 to 1")
@@ -129,18 +129,18 @@ def augment(
     *,
     seed: int = 0,
 ) -> list[Example]:
-    """Return rewritten copies of some examples, to be added to them.
+    """Return augmented copies of some examples, to be added to them.
 
-    Every example is drawn with the chance `augmentation.share` and rewritten once, by the first
-    of the allowed rewrites, in random order, that has something to change.
+    Every example is drawn with the chance `augmentation.share` and augmented once, by the first
+    of the allowed kinds, in random order, that has something to change.
     """
-    generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+    generator = random.Random(seed)  # noqa: S311 - a draw, not a secret
     made = []
     for example in examples:
         if generator.random() >= augmentation.share:
             continue
-        for name in generator.sample(augmentation.rewrites, len(augmentation.rewrites)):
-            query = REWRITES[name](example.query, vocabulary, generator)
+        for name in generator.sample(augmentation.kinds, len(augmentation.kinds)):
+            query = AUGMENTATIONS[name](example.query, vocabulary, generator)
             if query is not None and query != example.query:
                 made.append(replace(example, query=query, source=f"{example.source}, {name}"))
                 break

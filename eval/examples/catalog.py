@@ -49,13 +49,13 @@ class CatalogQueries:
     """Makes queries from a pool's products.
 
     Types are drawn by the square root of how many products they have, so that the long tail is
-    taught too; a template that finds nothing to say of a product is passed over.
+    learned from too; a template that finds nothing to say of a product is passed over.
     """
 
     def __init__(self, pool: Pool, types: ProductTypes, *, seed: int = 0) -> None:
         self.pool = pool
         self.types = types
-        self._generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+        self._generator = random.Random(seed)  # noqa: S311 - a draw, not a secret
         self._names = list(types.all)
         self._weights = [len(types.all[terms].places) ** 0.5 for terms in self._names]
 

@@ -1,4 +1,4 @@
-"""Lessons from a click log, debiased by a click model."""
+"""Training examples from a click log, debiased by a click model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the catalog the lessons speak of, and how old it is."""
+"""How much of the catalog the training examples speak of, and how old it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Coverage:
 
     Attributes:
         types: product types found in the catalog.
-        taught: of these, types that a lesson names.
+        named: of these, types that a training example names.
         products: share of the products that have such a type.
         date: the attribute that dates products; None where there is none.
         median_age: days, by that attribute.
@@ -30,29 +30,30 @@ class Coverage:
     """
 
     types: int
-    taught: int
+    named: int
     products: float
     date: str | None
     median_age: float | None
 
     @property
     def share(self) -> float:
-        """Return the share of the types that lessons name."""
-        return self.taught / max(1, self.types)
+        """Return the share of the types that training examples name."""
+        return self.named / max(1, self.types)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
-        return {**asdict(self), "share": round(self.share, 4)}
+        fields = asdict(self)
+        return {"taught": fields.pop("named"), **fields, "share": round(self.share, 4)}
 
 
 def measure_coverage(
     pool: Pool, types: ProductTypes, topics: Collection[Terms], *, today: date | None = None
 ) -> Coverage:
-    """Measure which types lessons name, and the age of the products."""
-    taught = {terms for terms in topics if terms in types.all}
-    held = {place for terms in taught for place in types.all[terms].places}
+    """Measure which types training examples name, and the age of the products."""
+    named = {terms for terms in topics if terms in types.all}
+    held = {place for terms in named for place in types.all[terms].places}
     name, age = _age(pool, today or datetime.now(UTC).date())
-    return Coverage(len(types.all), len(taught), len(held) / max(1, len(pool)), name, age)
+    return Coverage(len(types.all), len(named), len(held) / max(1, len(pool)), name, age)
 
 
 def _age(pool: Pool, today: date) -> tuple[str | None, float | None]:

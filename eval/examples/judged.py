@@ -1,4 +1,4 @@
-"""Lessons from graded judgments."""
+"""Training examples from graded judgments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def judged_examples(
     Products that the pool does not hold are passed over. The grade that weighs an example is its
     share of the highest gain.
     """
-    generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+    generator = random.Random(seed)  # noqa: S311 - a draw, not a secret
     for query, judged in qrels.grades.items():
         gains = {
             pool.places[product]: qrels.gain(grade)

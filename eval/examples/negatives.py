@@ -18,7 +18,7 @@ from .types import ProductTypes, Terms
 if TYPE_CHECKING:
     from ...retriever.retriever import ECommRetriever
 
-# Results of each lane among which near misses are looked for.
+# Results of each lane among which hard negatives are looked for.
 DEPTH = 50
 _ASKED_AT_ONCE = 512
 # A product of another type is no negative where it lies as close to the type asked for as the
@@ -26,8 +26,8 @@ _ASKED_AT_ONCE = 512
 _SURE_QUANTILE = 0.1
 
 
-class NearMisses:
-    """Finds negatives for queries made from a catalog, by the lanes of the shop's own search."""
+class HardNegatives:
+    """Find negatives for queries made from a catalog, by the lanes of the shop's own search."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class NearMisses:
         self._pool = pool
         self._types = types
         self._per_query = per_query
-        self._generator = random.Random(seed)  # noqa: S311 - lessons, not secrets
+        self._generator = random.Random(seed)  # noqa: S311 - a draw, not a secret
         self._bounds: dict[Terms, tuple[FloatArray, float]] = {}
 
     def examples(
@@ -50,7 +50,7 @@ class NearMisses:
         queries: Sequence[CatalogQuery],
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> Iterator[Example]:
-        """Yield an example for each query; one without a sure near miss has no negatives.
+        """Yield an example for each query; one without a sure hard negative has no negatives.
 
         Nothing is searched where none are wanted.
         """
@@ -70,7 +70,7 @@ class NearMisses:
             )
 
     def _choose(self, query: CatalogQuery, near: Sequence[int]) -> Sequence[int]:
-        sure = [place for place in near if self._is_miss(query, place)]
+        sure = [place for place in near if self._is_hard_negative(query, place)]
         return self._generator.sample(sure, min(self._per_query, len(sure)))
 
     def _search(self, texts: Sequence[str]) -> Iterator[list[int]]:
@@ -84,7 +84,7 @@ class NearMisses:
             both = np.unique(np.concatenate([rows[rows >= 0], matches.ravel()]))
             yield self._pool.places_of(both).tolist()
 
-    def _is_miss(self, query: CatalogQuery, place: int) -> bool:
+    def _is_hard_negative(self, query: CatalogQuery, place: int) -> bool:
         if place in query.answers:
             return False
         if not query.topic:

@@ -1,4 +1,4 @@
-"""The products that lessons are made of, with their texts and vectors."""
+"""The products that training examples are made of, with their texts and vectors."""
 
 from __future__ import annotations
 

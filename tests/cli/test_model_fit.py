@@ -14,8 +14,8 @@ TINY = Path(__file__).parents[1] / "encoder" / "v3" / "tiny"
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
     path = tmp_path / "examples.jsonl"
-    lesson = '{{"query": "lamp {0}", "positive": "red desk lamp {0}"}}\n'
-    path.write_text("".join(lesson.format(number) for number in range(12)))
+    line = '{{"query": "lamp {0}", "positive": "red desk lamp {0}"}}\n'
+    path.write_text("".join(line.format(number) for number in range(12)))
     return path
 
 
@@ -25,19 +25,20 @@ def fit(examples: Path, out: Path, *options: str) -> Result:
 
 
 def test_fit_writes_a_folder_and_tells_each_step(examples: Path, tmp_path: Path) -> None:
-    done = fit(examples, tmp_path / "out", "--batch", "4", "--most-passes", "2")
+    done = fit(examples, tmp_path / "out", "--batch", "4", "--validation", str(examples))
     assert done.exit_code == 0
-    assert "2 steps over 12 examples by 1 processes" in done.stdout, "the first step is measured"
+    assert "3 steps by 1 processes; loss" in done.stdout
+    assert "validation:" in done.stdout
     assert "layer 2, document gate: an expert has" in done.stdout
-    assert done.stderr.startswith("step 1: loss ")
+    assert done.stderr.startswith("step 1 of 3")
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
 def test_fit_prints_one_object(examples: Path, tmp_path: Path) -> None:
     done = fit(examples, tmp_path / "out", "--batch", "6", "--json")
     found = json.loads(done.stdout)
-    assert [step["number"] for step in found["steps"]] == [1, 2]
-    assert found["choices"] == [[1, 1]]
+    assert [step for step, _ in found["losses"]] == [1, 2]
+    assert found["processes"] == 1
     assert done.stderr == ""
 
 

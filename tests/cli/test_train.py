@@ -40,7 +40,7 @@ def test_a_model_that_is_not_better_exits_with_1(shop: Path, tmp_path: Path) -> 
     out = tmp_path / "model"
     done = dsv3(
         "train", "--in", shop, "--out", out, "--base", TINY, "--queries", 150, "--batch", 32,
-        "--rate", 1e-9, "--rewritten", 0,
+        "--rate", 1e-9, "--augmented", 0,
     )  # fmt: skip
     assert done.exit_code == 1, done.output
     assert "not better than its base" in done.stderr
@@ -67,7 +67,7 @@ def test_clicks_teach_and_json_is_one_object(shop: Path, tmp_path: Path) -> None
                 stream.write(json.dumps(row) + "\n")
     done = dsv3(
         "train", "--in", shop, "--out", tmp_path / "model", "--base", TINY, "--queries", 80,
-        "--batch", 16, "--rate", 1e-9, "--clicks", clicks, "--rewrites", "none", "--json",
+        "--batch", 16, "--rate", 1e-9, "--clicks", clicks, "--augment", "none", "--json",
     )  # fmt: skip
     assert done.exit_code == 1, done.output
     found = json.loads(done.stdout)
@@ -81,7 +81,7 @@ def test_clicks_teach_and_json_is_one_object(shop: Path, tmp_path: Path) -> None
     ("option", "told"),
     [
         (("--matryoshka", "a"), "--matryoshka 'a'"),
-        (("--rewrites", "typos"), "no augmentation 'typos'"),
+        (("--augment", "typos"), "no augmentation 'typos'"),
         (("--graded", "0.5", "--judgments", "none.csv"), "none.csv"),
         (("--graded", "0.5", "--queries", "80"), "give judgments or clicks"),
     ],

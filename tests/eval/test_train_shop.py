@@ -14,13 +14,13 @@ from dsv3.encoder.default import default_folder
 from dsv3.encoder.training.examples import Example, read_examples
 from dsv3.encoder.training.filters.pipeline import filter_examples
 from dsv3.encoder.training.filters.repetition import RepetitionCheck
+from dsv3.encoder.training.report import Trained
 from dsv3.encoder.training.settings import TrainingSettings
-from dsv3.encoder.training.train import Trained
 from dsv3.errors import InputError, ShopError
 from dsv3.eval.examples.augment import Augmentation
-from dsv3.eval.examples.lessons import Sources, _check_enough
+from dsv3.eval.examples.training_examples import Sources, _check_enough
 from dsv3.eval.judgments.load import load_qrels
-from dsv3.eval.train_shop import HELD_OUT_FILE, REPORT_FILE, Outcome, train_shop
+from dsv3.eval.train_shop import REPORT_FILE, TEST_FILE, Outcome, train_shop
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.progress import Silent
@@ -47,8 +47,8 @@ def stand_in(base: Path, out: Path, examples: Sequence[Example], **_: object) ->
 
 
 @pytest.fixture(scope="module")
-def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    folder = tmp_path_factory.mktemp("taught")
+def kept(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dsv3.eval.train_shop.train_encoder", stand_in)
         return train_shop(
@@ -62,23 +62,23 @@ def taught(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         )
 
 
-def test_a_better_model_is_published(taught: Outcome) -> None:
-    assert taught.published
-    assert taught.refusal is None
-    assert taught.folder.name == "model"
-    assert not taught.folder.with_name("model.refused").exists()
-    found = taught.evaluation.comparison()
+def test_a_better_model_is_published(kept: Outcome) -> None:
+    assert kept.published
+    assert kept.refusal is None
+    assert kept.folder.name == "model"
+    assert not kept.folder.with_name("model.refused").exists()
+    found = kept.evaluation.comparison()
     assert found is not None
     assert found.verdict == "better"
 
 
-def test_no_lesson_names_a_query_of_the_test(taught: Outcome) -> None:
-    examined = {frozenset(text.split()) for text in taught.lessons.test.queries.values()}
+def test_no_lesson_names_a_query_of_the_test(kept: Outcome) -> None:
+    examined = {frozenset(text.split()) for text in kept.prepared.test.queries.values()}
     assert examined
-    assert not {frozenset(e.query.split()) for e in taught.lessons.examples} & examined
+    assert not {frozenset(e.query.split()) for e in kept.prepared.examples} & examined
 
 
-def test_rewrites_and_graded_lists_do_not_give_the_test_away(shop: Path, tmp_path: Path) -> None:
+def test_kinds_and_graded_lists_do_not_give_the_test_away(shop: Path, tmp_path: Path) -> None:
     qrels = load_qrels(ROOT / "sample_data" / "judgments.csv", "auto")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dsv3.eval.train_shop.train_encoder", stand_in)
@@ -92,20 +92,20 @@ def test_rewrites_and_graded_lists_do_not_give_the_test_away(shop: Path, tmp_pat
             progress=Silent(),
         )
     exam = RepetitionCheck(list(qrels.queries.values()))
-    assert not [e.query for e in outcome.lessons.examples if exam.leaks(e.query)]
-    assert outcome.lessons.graded == []
+    assert not [e.query for e in outcome.prepared.examples if exam.leaks(e.query)]
+    assert outcome.prepared.graded == []
 
 
-def test_what_lies_beside_the_model(taught: Outcome) -> None:
-    with (taught.folder / HELD_OUT_FILE).open() as stream:
+def test_what_lies_beside_the_model(kept: Outcome) -> None:
+    with (kept.folder / TEST_FILE).open() as stream:
         rows = list(csv.DictReader(stream))
-    assert len({row["query"] for row in rows}) == len(taught.lessons.test)
-    assert load_qrels(taught.folder / HELD_OUT_FILE, "auto").pairs == len(rows)
-    report = json.loads((taught.folder / REPORT_FILE).read_text())
+    assert len({row["query"] for row in rows}) == len(kept.prepared.test)
+    assert load_qrels(kept.folder / TEST_FILE, "auto").pairs == len(rows)
+    report = json.loads((kept.folder / REPORT_FILE).read_text())
     assert report["filters"]["stages"][0]["name"] == "form"
     assert report["coverage"]["types"] > 0
-    written = list(read_examples(taught.folder.with_name("examples.jsonl")))
-    assert written == list(taught.lessons.examples)
+    written = list(read_examples(kept.folder.with_name("examples.jsonl")))
+    assert written == list(kept.prepared.examples)
 
 
 def test_a_model_that_is_not_better_is_refused(shop: Path, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_better_is_refused(shop: Path, tmp_path: Path) -> No
     assert "not better than its base" in outcome.refusal
 
 
-def test_judged_queries_part_into_lessons_and_test(shop: Path, tmp_path: Path) -> None:
+def test_judged_queries_part_into_training_and_test(shop: Path, tmp_path: Path) -> None:
     qrels = load_qrels(ROOT / "sample_data" / "judgments.csv", "auto")
     outcome = train_shop(
         shop,
@@ -135,14 +135,14 @@ def test_judged_queries_part_into_lessons_and_test(shop: Path, tmp_path: Path) -
         settings=replace(SETTINGS, graded=0.5),
         progress=Silent(),
     )
-    lessons = outcome.lessons
-    assert len(lessons.test) == round(0.2 * len(qrels))
-    taught = {example.query for example in lessons.examples}
-    assert not taught & set(lessons.test.queries.values())
+    prepared = outcome.prepared
+    assert len(prepared.test) == round(0.2 * len(qrels))
+    kept = {example.query for example in prepared.examples}
+    assert not kept & set(prepared.test.queries.values())
     answerable = [query for query in qrels.grades if qrels.relevant(query)]
-    learned_from = set(answerable) - set(lessons.test.grades)
-    assert {one.query for one in lessons.graded} == learned_from
-    assert lessons.counts["judgments"] > 200
+    learned_from = set(answerable) - set(prepared.test.grades)
+    assert {one.query for one in prepared.graded} == learned_from
+    assert prepared.counts["judgments"] > 200
 
 
 def test_nothing_left_says_why() -> None:

@@ -45,7 +45,7 @@ def filter_examples(
     examples: Sequence[Example],
     *,
     encoder: Encoder | None = None,
-    held_out: Collection[str] = (),
+    test_queries: Collection[str] = (),
     language: str | None = "en",
 ) -> tuple[list[Example], FilterReport]:
     """Pass examples through form, repetition and plausibility.
@@ -53,7 +53,7 @@ def filter_examples(
     Args:
         examples: what to filter.
         encoder: asked in the third stage, which is left out when None.
-        held_out: queries that must not be trained on.
+        test_queries: queries that must not be trained on.
         language: two-letter code; None takes texts of any language.
 
     Returns:
@@ -61,7 +61,7 @@ def filter_examples(
 
     """
     kept, form = run_stage("form", examples, FormCheck(examples, language=language))
-    kept, repetition = run_stage("repetition", kept, RepetitionCheck(held_out))
+    kept, repetition = run_stage("repetition", kept, RepetitionCheck(test_queries))
     if encoder is None:
         return kept, FilterReport((form, repetition))
     kept, plausibility = run_stage("plausibility", kept, PlausibilityCheck(kept, encoder))

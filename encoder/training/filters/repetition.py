@@ -19,29 +19,29 @@ _WORD = re.compile(r"\w+")
 
 
 class RepetitionCheck:
-    """Drops near-duplicates, and examples whose query is one of the held-out queries.
+    """Drop near-duplicates, and examples whose query is one of the test queries.
 
     Near-duplicates are found by MinHash with banding (Broder 1997; Leskovec, Rajaraman & Ullman,
     "Mining of Massive Datasets", chapter 3): two examples of one query whose products' texts
     share nearly all words.
 
     Args:
-        held_out: queries that training must not see; word order and letter case do not count.
+        test_queries: queries that training must not see; word order and letter case do not count.
 
     Raises:
         MissingExtra: datasketch is not installed.
 
     """
 
-    def __init__(self, held_out: Collection[str] = ()) -> None:
+    def __init__(self, test_queries: Collection[str] = ()) -> None:
         try:
             from datasketch import MinHashLSH
         except ModuleNotFoundError:
             raise MissingExtra("datasketch", "train", "Finding near-duplicates") from None
         self._index = MinHashLSH(threshold=NEAR, num_perm=_PERMUTATIONS)
         self._count = 0
-        self._held_out = [words for query in held_out if (words := _words(query))]
-        self._exact = {frozenset(words) for words in self._held_out}
+        self._test = [words for query in test_queries if (words := _words(query))]
+        self._exact = {frozenset(words) for words in self._test}
 
     def __call__(self, example: Example) -> str | None:
         """Return why an example is dropped; None keeps it."""
@@ -55,13 +55,11 @@ class RepetitionCheck:
         return None
 
     def leaks(self, query: str) -> bool:
-        """Say whether a query is one of the held-out queries, word order set aside."""
+        """Say whether a query is one of the test queries, word order set aside."""
         words = _words(query)
         if frozenset(words) in self._exact:
             return True
-        return any(
-            len(words & other) >= SAME_QUERY * len(words | other) for other in self._held_out
-        )
+        return any(len(words & other) >= SAME_QUERY * len(words | other) for other in self._test)
 
 
 def _words(text: str) -> set[str]:

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dsv3.cli.app import app
 from dsv3.encoder.compression.compress import RECORD, Compression, compress_model
-from dsv3.encoder.compression.distil import Lessons
+from dsv3.encoder.compression.distil import DISTILLATION
 from dsv3.encoder.compression.prune import Pruning
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.v3.summary import summarise
 from dsv3.errors import EncoderError, InputError
 from typer.testing import CliRunner
 
-LESSONS = Lessons(steps=4, batch=8, max_tokens=24)
+SHORT = replace(DISTILLATION, steps=4, batch_size=8, max_tokens=24)
 PRUNING = Pruning(texts=20, curve_texts=8, max_tokens=24)
 
 
@@ -36,7 +37,7 @@ class Watcher:
 
 
 def _how(*methods: str, recovery: int = 0) -> Compression:
-    return Compression(methods, lessons=LESSONS, pruning=PRUNING, recovery=recovery)
+    return Compression(methods, distillation=SHORT, pruning=PRUNING, recovery=recovery)
 
 
 @pytest.mark.parametrize("methods", [("distil",), ("prune",), ("prune", "distil")])

@@ -1,26 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from dsv3.encoder.compression.depth import alternate_layers, keep_layers, layer_count, rank_starts
 from dsv3.encoder.compression.distil import (
-    Lessons,
-    similarity_loss,
-    teach,
+    DISTILLATION,
+    distil,
     teacher_vectors,
-    vector_loss,
 )
 from dsv3.encoder.compression.models import embed_all, inner, open_model, token_batches, v3_of
 from dsv3.encoder.compression.samples import Samples, make_samples, short_queries
 from dsv3.encoder.compression.units import cut_units, sites_of
+from dsv3.encoder.training.distillation import similarity_loss, vector_loss
 from dsv3.encoder.v3.gates import TASKS
 from dsv3.errors import InputError
 from dsv3.progress import Silent
 from sentence_transformers import SentenceTransformer
 
-SHORT = Lessons(steps=12, batch=8, learning_rate=3e-3, max_tokens=24, seed=3)
+SHORT = replace(DISTILLATION, steps=12, batch_size=8, learning_rate=3e-3, max_tokens=24, seed=3)
 
 
 def _unit(*shape: int, seed: int) -> torch.Tensor:
@@ -110,12 +112,12 @@ def test_similarities_stay_when_all_vectors_turn_together() -> None:
     assert float(vector_loss(turned[1], vectors[1])) > 0.1
 
 
-def test_teaching_lowers_the_loss_and_is_seeded(
+def test_distillation_lowers_the_loss_and_is_seeded(
     model: SentenceTransformer, samples: Samples
 ) -> None:
     students = [keep_layers(model, rank_starts(model, samples.some(9, 0), max_tokens=24)[0].layers)]
     students.append(keep_layers(students[0], range(layer_count(students[0]))))
-    first, second = (teach(student, model, samples, SHORT) for student in students)
+    first, second = (distil(student, model, samples, SHORT) for student in students)
     assert np.mean(first.losses[-3:]) < 0.8 * np.mean(first.losses[:3])
     assert first.losses == second.losses
     for one, other in zip(*(inner(s).parameters() for s in students), strict=True):
@@ -126,8 +128,11 @@ def test_teaching_lowers_the_loss_and_is_seeded(
 
 def test_another_seed_learns_from_other_texts(model: SentenceTransformer, samples: Samples) -> None:
     runs = [
-        teach(
-            keep_layers(model, [0, 1]), model, samples, Lessons(steps=2, batch=8, seed=seed)
+        distil(
+            keep_layers(model, [0, 1]),
+            model,
+            samples,
+            replace(DISTILLATION, steps=2, batch_size=8, seed=seed),
         ).losses
         for seed in (0, 1)
     ]
@@ -147,19 +152,19 @@ def test_the_compiled_teacher_gives_torchs_vectors(
     assert model.max_seq_length == limit
 
 
-@pytest.mark.parametrize("lessons", [Lessons(steps=0), Lessons(batch=1)])
-def test_lessons_that_teach_nothing_are_refused(
-    lessons: Lessons, v3: SentenceTransformer, samples: Samples
+@pytest.mark.parametrize("changes", [{"steps": None}, {"batch_size": 1}])
+def test_settings_that_teach_nothing_are_refused(
+    changes: dict[str, Any], v3: SentenceTransformer, samples: Samples
 ) -> None:
     with pytest.raises(InputError, match="at least 1 step"):
-        teach(v3, v3, samples, lessons)
+        distil(v3, v3, samples, replace(DISTILLATION, **changes))
 
 
 def test_too_few_texts_are_refused(v3: SentenceTransformer) -> None:
     with pytest.raises(InputError, match="1 texts are too few"):
         make_samples(["usb hub"])
     with pytest.raises(InputError, match="4 texts to learn from as query"):
-        teach(v3, v3, make_samples(["usb hub"] * 4), Lessons(batch=8))
+        distil(v3, v3, make_samples(["usb hub"] * 4), replace(DISTILLATION, batch_size=8))
 
 
 def test_short_queries_are_runs_of_the_documents_words(documents: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The sample shop, and its products as lessons see them."""
+"""The sample shop, and its products as training examples see them."""
 
 from __future__ import annotations
 

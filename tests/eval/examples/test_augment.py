@@ -7,7 +7,7 @@ import random
 import pytest
 from dsv3.encoder.training.examples import Example
 from dsv3.errors import InputError
-from dsv3.eval.examples.augment import REWRITES, Augmentation, augment
+from dsv3.eval.examples.augment import AUGMENTATIONS, Augmentation, augment
 from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
 from dsv3.indexer.product import Product
 
@@ -59,7 +59,7 @@ def test_vocabulary(vocabulary: Vocabulary) -> None:
 )
 def test_rewrite(vocabulary: Vocabulary, rewrite: str, query: str, wanted: set[str] | None) -> None:
     made = {
-        REWRITES[rewrite](query, vocabulary, random.Random(seed))  # noqa: S311
+        AUGMENTATIONS[rewrite](query, vocabulary, random.Random(seed))  # noqa: S311
         for seed in range(40)
     }
     assert made == ({None} if wanted is None else wanted)
@@ -67,7 +67,7 @@ def test_rewrite(vocabulary: Vocabulary, rewrite: str, query: str, wanted: set[s
 
 def test_a_spelling_error_is_one_slip(vocabulary: Vocabulary) -> None:
     for seed in range(100):
-        made = REWRITES["spelling"]("wireless", vocabulary, random.Random(seed))  # noqa: S311
+        made = AUGMENTATIONS["spelling"]("wireless", vocabulary, random.Random(seed))  # noqa: S311
         assert made is not None
         assert abs(len(made) - 8) <= 1
         assert made[0] == "w"

@@ -1,4 +1,4 @@
-"""Queries made from a catalog, and near misses found for them."""
+"""Queries made from a catalog, and hard negatives found for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from dsv3 import ECommRetriever
 from dsv3.encoder.training.examples import Example
 from dsv3.eval.examples.catalog import TEMPLATES, CatalogQueries, CatalogQuery
-from dsv3.eval.examples.negatives import NearMisses
+from dsv3.eval.examples.negatives import HardNegatives
 from dsv3.eval.examples.pool import Pool
 from dsv3.eval.examples.types import ProductTypes
 
@@ -59,7 +59,7 @@ def test_near_misses_are_of_another_type_or_brand(
 ) -> None:
     told: list[int] = []
     some = [query for query in queries if query.topic][:200]
-    examples = list(NearMisses(shop, pool, types, per_query=2).examples(some, told.append))
+    examples = list(HardNegatives(shop, pool, types, per_query=2).examples(some, told.append))
     assert [example.query for example in examples] == [query.text for query in some]
     assert told[-1] == len({query.text for query in some})
     places = {text: place for place, text in enumerate(pool.texts)}

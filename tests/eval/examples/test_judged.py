@@ -1,4 +1,4 @@
-"""Judgments and clicks become lessons."""
+"""Judgments and clicks become training examples."""
 
 from __future__ import annotations
 

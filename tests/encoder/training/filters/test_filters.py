@@ -120,7 +120,7 @@ def test_implausible_is_what_neither_words_nor_vectors_join() -> None:
 def test_counts_add_up() -> None:
     examples = [Example("mouse", TEXT), Example("mouse", TEXT), Example("", TEXT)]
     examples += [Example("keyboard", TEXT.replace("mouse", "keyboard"))]
-    kept, report = filter_examples(examples, held_out=["keyboard"])
+    kept, report = filter_examples(examples, test_queries=["keyboard"])
     assert kept == [examples[0]]
     assert [stage.name for stage in report.stages] == ["form", "repetition"]
     assert report.stages[0].dropped == {"exact duplicate": 1, "empty query": 1}

@@ -11,24 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dsv3.encoder.training.examples import Example, write_examples
 
 from .conftest import TINY
 
-# A process that is told to dies at the beginning of a step, once.
+# A process that is told to dies at the end of a step, once.
 CHILD = """
-import os, signal, sys
+import os, signal, sys, time
 from dsv3.cli.app import main
-from dsv3.encoder.training.sharded.trainer import Trainer
+from dsv3.encoder.training.callbacks import RunLog
 
-step, (fatal, rank) = Trainer._step, (int(part) for part in sys.argv.pop().split(","))
+told, (fatal, rank) = RunLog.on_step_end, (int(part) for part in sys.argv.pop().split(","))
 
-def dying(self, due):
+def dying(self, args, state, control, **others):
+    time.sleep(0.05)
     first_try = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
-    if len(self.steps) == fatal and self.processes.rank == rank and first_try:
+    if state.global_step == fatal and int(os.environ["RANK"]) == rank and first_try:
         os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, due)
+    return told(self, args, state, control, **others)
 
-Trainer._step = dying
+RunLog.on_step_end = dying
 main()
 """
 
@@ -40,15 +42,16 @@ class Run:
     report: dict[str, Any]
 
 
-def torchrun(folder: Path, out: Path, examples: Path, *, restarts: int, fatal: str) -> Run:
-    child = folder / "child.py"
+def torchrun(folder: Path, out: Path, examples: list[Example], *, restarts: int, fatal: str) -> Run:
+    child, file = folder / "child.py", folder / "examples.jsonl"
     child.write_text(CHILD)
-    settings = "--batch 8 --epochs 5 --most-passes 2 --checkpoint-seconds 0.2 --json".split()  # noqa: SIM905
+    write_examples(file, examples)
+    settings = "--batch 8 --epochs 3 --most-micro-batches 2 --checkpoint-seconds 0.2 --json"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--standalone", "--max-restarts", str(restarts), str(child)]
-    command += ["model", "fit", str(examples), "--base", str(TINY), "--out", str(out)]
+    command += ["model", "fit", str(file), "--base", str(TINY), "--out", str(out)]
     done = subprocess.run(
-        [*command, *settings, fatal],
+        [*command, *settings.split(), fatal],
         check=False,
         capture_output=True,
         text=True,
@@ -62,14 +65,14 @@ def torchrun(folder: Path, out: Path, examples: Path, *, restarts: int, fatal: s
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_costs_no_step_of_the_curve(
-    examples: Path, tmp_path: Path, rank: int
+    examples: list[Example], tmp_path: Path, rank: int
 ) -> None:
     whole = torchrun(tmp_path, tmp_path / "whole", examples, restarts=0, fatal="-1,0")
     assert whole.code == 0, whole.said
-    restarted = torchrun(tmp_path, tmp_path / "again", examples, restarts=1, fatal=f"15,{rank}")
+    restarted = torchrun(tmp_path, tmp_path / "again", examples, restarts=1, fatal=f"12,{rank}")
     assert restarted.code == 0, restarted.said
     assert "exitcode: -9" in restarted.said, "the process must have been killed"
-    assert 1 <= restarted.report["resumed"] <= 15
+    assert 1 <= restarted.report["resumed"] <= 12
     assert _curve(restarted) == _curve(whole)
     assert restarted.report["loads"] == whole.report["loads"]
     weights = [tmp_path / name / "model.safetensors" for name in ("whole", "again")]
@@ -77,7 +80,9 @@ def test_a_killed_process_costs_no_step_of_the_curve(
 
 
 @pytest.mark.slow
-def test_the_next_run_goes_on_where_torchrun_gave_up(examples: Path, tmp_path: Path) -> None:
+def test_the_next_run_goes_on_where_torchrun_gave_up(
+    examples: list[Example], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     ended = torchrun(tmp_path, out, examples, restarts=0, fatal="12,1")
     assert ended.code != 0
@@ -89,5 +94,5 @@ def test_the_next_run_goes_on_where_torchrun_gave_up(examples: Path, tmp_path: P
     assert _curve(done) == _curve(whole)
 
 
-def _curve(run: Run) -> list[tuple[float, int, float]]:
-    return [(step["loss"], step["passes"], step["norm"]) for step in run.report["steps"]]
+def _curve(run: Run) -> dict[str, Any]:
+    return {name: run.report[name] for name in ("losses", "gradients", "accumulation")}

@@ -14,9 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import datasets  # noqa: F401
 import pytest
 import torch
 import torch.distributed as dist
+from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
+from dsv3.encoder.training import dataset, trainer  # noqa: F401 - children need not import it
+from dsv3.encoder.training.examples import Example
 
 TINY = Path(__file__).parents[2] / "v3" / "tiny"
 WORDS = [
@@ -55,7 +59,7 @@ def together(tmp_path: Path) -> Together:
         for process in started:
             process.start()
         for process in started:
-            process.join(40)
+            process.join(120)
         for process in started:
             process.kill()
         errors = "".join(path.read_text() for path in sorted(folder.glob("*.error")))
@@ -69,6 +73,9 @@ def together(tmp_path: Path) -> Together:
 def _child(work: Callable[[int], Any], rank: int, size: int, folder: Path) -> None:
     gc.freeze()  # what other tests left, and its threads, belongs to the parent: never collect it
     torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    os.environ |= {"LOCAL_WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1"}
+    AcceleratorState._reset_state(reset_partial_state=True)  # the parent's
     try:
         store = dist.FileStore(  # type: ignore[attr-defined]
             str(folder / "store"), size
@@ -105,17 +112,19 @@ def calm(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def examples(tmp_path: Path) -> Path:
-    """Return 64 lessons of different lengths, some with negatives of their own."""
+def examples() -> list[Example]:
+    """Return 64 examples of different lengths, topics and grades, some with negatives."""
     draw = random.Random(0)  # noqa: S311
-    path = tmp_path / "examples.jsonl"
-    with path.open("w") as stream:
-        for number in range(64):
-            words = draw.sample(WORDS, 6)
-            lesson = {
-                "query": " ".join(words[: 1 + number % 3]),
-                "positive": " ".join(words),
-                "negatives": [" ".join(draw.sample(WORDS, 5)) for _ in range(number % 3)],
-            }
-            stream.write(json.dumps(lesson) + "\n")
-    return path
+    made = []
+    for number in range(64):
+        words = draw.sample(WORDS, 6)
+        made.append(
+            Example(
+                query=" ".join(words[: 1 + number % 3]),
+                positive=f"{' '.join(words)} {number}",
+                negatives=tuple(" ".join(draw.sample(WORDS, 5)) for _ in range(number % 3)),
+                grade=(0.5, 1.0)[number % 2],
+                topic=("", "lamp", "desk lamp")[number % 3],
+            )
+        )
+    return made

@@ -1,4 +1,4 @@
-"""All lessons that a shop can give, split from the queries that will examine the pupil."""
+"""All training examples that a shop gives, split from the queries that test the model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...encoder.training.examples import Example
 from ...encoder.training.filters.pipeline import FilterReport, filter_examples
 from ...encoder.training.filters.repetition import RepetitionCheck
 from ...encoder.training.graded import GradedList
-from ...encoder.training.held_out import HeldOut
+from ...encoder.training.validation import ValidationSet
 from ...errors import InputError
 from ..qrels import Qrels
 from .augment import Augmentation, augment
 from .catalog import CatalogQueries, CatalogQuery
 from .coverage import Coverage, measure_coverage
 from .judged import graded_lists, judged_examples
-from .negatives import NearMisses
+from .negatives import HardNegatives
 from .pool import Pool
 from .types import ProductTypes
 from .vocabulary import read_vocabulary
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...retriever.retriever import ECommRetriever
 
 # Of the types, and of judged queries, this share is kept back to examine the trained model.
-HELD_OUT = 0.2
+TEST_SHARE = 0.2
 # Examples kept back to tell, while training, when to stop.
 _WATCHED = 300
 _MOST_TEST_QUERIES = 500
@@ -65,9 +65,9 @@ class Sources:
         clicks: judgments read off a click log.
         test: judgments to examine by, which are not learned from; where None, a part of the
             judgments is kept back, or queries for types that training never names.
-        augmentation: how queries are rewritten.
-        negatives: near misses an example brings: mined for queries made from the catalog, judged
-            lower for the others.
+        augmentation: how queries are augmented.
+        negatives: hard negatives an example brings: mined for queries made from the catalog,
+            judged lower for the others.
         language: two-letter code of the texts, for the first filter stage; "shop" takes the
             language that the shop stems, "any" all.
 
@@ -83,41 +83,41 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """What training takes, and what examines it.
+class PreparedExamples:
+    """Hold what training takes, and what examines it.
 
     Attributes:
         examples: filtered and augmented.
         graded: judged lists.
-        watched: tells, while training, when to stop.
-        test: queries that no lesson names.
+        validation: tells, while training, when to stop.
+        test: queries that no training example names.
         filters: what the three stages dropped.
-        coverage: which types the lessons name, and how old the products are.
-        counts: examples by source, and rewritten ones by kind.
+        coverage: which types the training examples name, and how old the products are.
+        counts: examples by source, and augmented ones by kind.
 
     """
 
     examples: Sequence[Example]
     graded: Sequence[GradedList]
-    watched: HeldOut
+    validation: ValidationSet
     test: Qrels
     filters: FilterReport
     coverage: Coverage
     counts: Mapping[str, int]
 
 
-def prepare_lessons(
+def prepare_examples(
     shop: ECommRetriever,
     pool: Pool,
     sources: Sources,
     progress: Progress,
     *,
     seed: int = 0,
-) -> Lessons:
-    """Make, mine, rewrite and filter lessons.
+) -> PreparedExamples:
+    """Make, mine, augment and filter training examples.
 
     Args:
-        shop: whose search finds the near misses.
+        shop: whose search finds the hard negatives.
         pool: its products.
         sources: what to learn from.
         progress: told of the stages "mine" and "filter".
@@ -143,8 +143,8 @@ def prepare_lessons(
         progress.advance(done - told)
         told = done
 
-    misses = NearMisses(shop, pool, types, per_query=sources.negatives, seed=seed)
-    examples = list(misses.examples(drawn, tell))
+    hard = HardNegatives(shop, pool, types, per_query=sources.negatives, seed=seed)
+    examples = list(hard.examples(drawn, tell))
     if sources.negatives:
         progress.finish()
     for qrels, source in ((judged, "judgments"), (sources.clicks, "clicks")):
@@ -156,16 +156,16 @@ def prepare_lessons(
     kept, filters = filter_examples(
         examples,
         encoder=shop.encoder,
-        held_out=list(test.queries.values()),
+        test_queries=list(test.queries.values()),
         language=_language(sources.language, shop.settings.language),
     )
     progress.finish()
     _check_enough(len(examples), kept, filters)
-    taught, watched = _part_examples(kept, seed)
+    kept, validation = _part_examples(kept, seed)
     vocabulary = read_vocabulary(pool.products)
     exam = RepetitionCheck(list(test.queries.values()))
-    rewritten = augment(taught, vocabulary, sources.augmentation, seed=seed)
-    taught += [example for example in rewritten if not exam.leaks(example.query)]
+    augmented = augment(kept, vocabulary, sources.augmentation, seed=seed)
+    kept += [example for example in augmented if not exam.leaks(example.query)]
     lists = [
         one
         for qrels in (judged, sources.clicks)
@@ -173,14 +173,14 @@ def prepare_lessons(
         for one in graded_lists(qrels, pool)
         if not exam.leaks(one.query)
     ]
-    return Lessons(
-        examples=taught,
+    return PreparedExamples(
+        examples=kept,
         graded=lists,
-        watched=HeldOut.of(watched),
+        validation=ValidationSet.of(validation),
         test=test,
         filters=filters,
-        coverage=measure_coverage(pool, types, {tuple(one.topic.split()) for one in taught}),
-        counts=_counts(taught),
+        coverage=measure_coverage(pool, types, {tuple(one.topic.split()) for one in kept}),
+        counts=_counts(kept),
     )
 
 
@@ -198,7 +198,7 @@ def _part_judgments(sources: Sources, seed: int) -> tuple[Qrels | None, Qrels | 
         return judged, sources.test
     queries = sorted(judged.grades)
     random.Random(seed).shuffle(queries)  # noqa: S311 - a split, not a secret
-    bound = max(1, round(HELD_OUT * len(queries)))
+    bound = max(1, round(TEST_SHARE * len(queries)))
     return judged.select(queries[bound:]), judged.select(queries[:bound])
 
 
@@ -223,7 +223,7 @@ def _part_queries(
     topics = sorted({query.topic for query in drawn if query.topic})
     generator = random.Random(seed)  # noqa: S311 - a split, not a secret
     generator.shuffle(topics)
-    kept_back = topics[: max(1, round(HELD_OUT * len(topics)))] if len(topics) > 1 else []
+    kept_back = topics[: max(1, round(TEST_SHARE * len(topics)))] if len(topics) > 1 else []
     examined = {
         query.text: query.answers for query in drawn if query.topic and query.topic in kept_back
     }
@@ -237,8 +237,8 @@ def _part_queries(
         topic = query.topic or types.of[query.place]
         return any(types.compatible(topic, held) for held in kept_back)
 
-    taught = [query for query in drawn if not is_named(query)]
-    return taught, Qrels(grades, source="queries made from the catalog")
+    kept = [query for query in drawn if not is_named(query)]
+    return kept, Qrels(grades, source="queries made from the catalog")
 
 
 def _part_examples(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
@@ -248,16 +248,16 @@ def _part_examples(examples: Sequence[Example], seed: int) -> tuple[list[Example
     generator.shuffle(order)
     bound = min(_WATCHED, len(order) // 10)
     queries: set[str] = set()
-    watched: list[Example] = []
+    validation: list[Example] = []
     by_query: dict[str, list[Example]] = {}
     for example in order:
         by_query.setdefault(example.query, []).append(example)
     for query, own in by_query.items():
-        if len(watched) >= bound:
+        if len(validation) >= bound:
             break
         queries.add(query)
-        watched += own
-    return [example for example in order if example.query not in queries], watched
+        validation += own
+    return [example for example in order if example.query not in queries], validation
 
 
 def _counts(examples: Sequence[Example]) -> dict[str, int]:

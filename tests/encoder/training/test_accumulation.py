@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from dsv3.encoder.training.sharded.noise import NoiseScale, choose_passes
+from dsv3.encoder.training.accumulation import NoiseScale, choose_micro_batches
 
 
 def test_it_finds_the_noise_of_gradients_made_with_a_known_one() -> None:
@@ -26,7 +26,6 @@ def test_before_the_first_step_there_is_no_estimate() -> None:
     noise = NoiseScale()
     noise.update(5.0, 8, 1.0, 16)
     assert noise.examples == math.inf, "the signal's estimate is below zero"
-    assert NoiseScale(**noise.to_json()).examples == math.inf
     with pytest.raises(ValueError, match="cannot be compared"):
         noise.update(1.0, 8, 1.0, 8)
 
@@ -47,4 +46,4 @@ def test_before_the_first_step_there_is_no_estimate() -> None:
 def test_a_step_grows_and_shrinks_towards_the_noise_scale_within_bounds(
     noise: float | None, now: int, chosen: int
 ) -> None:
-    assert choose_passes(noise, 64, now, least=2, most=8) == chosen
+    assert choose_micro_batches(noise, 64, now, least=2, most=8) == chosen

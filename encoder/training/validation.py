@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Queries, texts to find among, and grades.
+class ValidationSet:
+    """Hold queries, texts to find among, and grades.
 
     Attributes:
         queries: id -> text.
@@ -32,7 +32,7 @@ class HeldOut:
     grades: Mapping[str, Mapping[str, float]]
 
     @classmethod
-    def of(cls, examples: Sequence[Example]) -> HeldOut:
+    def of(cls, examples: Sequence[Example]) -> ValidationSet:
         """Make the task of finding each query's positives among all texts of the examples."""
         texts = dict.fromkeys(
             text for example in examples for text in (example.positive, *example.negatives)

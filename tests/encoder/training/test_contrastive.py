@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dsv3.encoder.training.loss import ContrastiveLoss, topic_kinship
+from dsv3.encoder.training.contrastive import ContrastiveLoss, false_negative_mask
 from dsv3.errors import InputError
 from torch import Tensor, nn
 
@@ -34,18 +34,18 @@ def labels(topics: list[int], grades: list[float]) -> Tensor:
     return torch.tensor([[float(t), g] for t, g in zip(topics, grades, strict=True)])
 
 
-def test_kinship_follows_the_last_words() -> None:
-    kin = topic_kinship(["", "printer", "laser printer", "printer cable"])
-    assert kin[1, 2]
-    assert kin[2, 1]
-    assert kin[1, 1]
-    assert not kin[1, 3]
-    assert not kin[0].any()
+def test_the_mask_follows_the_last_words() -> None:
+    mask = false_negative_mask(["", "printer", "laser printer", "printer cable"])
+    assert mask[1, 2]
+    assert mask[2, 1]
+    assert mask[1, 1]
+    assert not mask[1, 3]
+    assert not mask[0].any()
 
 
 def test_equals_cross_entropy_where_nothing_is_left_out() -> None:
     model = Encoder()
-    loss = ContrastiveLoss(model, topic_kinship([""]), margin=10.0, mini_batch_size=8)
+    loss = ContrastiveLoss(model, false_negative_mask([""]), margin=10.0, mini_batch_size=8)
     loss.uses_gradient_cache = False
     columns = [features(8, seed) for seed in range(3)]
     found = loss(columns, labels([0] * 8, [1.0] * 8))
@@ -57,11 +57,11 @@ def test_equals_cross_entropy_where_nothing_is_left_out() -> None:
 
 
 def test_cached_gradients_equal_plain_ones() -> None:
-    kinship = topic_kinship(["", "mouse"])
+    mask = false_negative_mask(["", "mouse"])
     gradients = []
     for batch_size in (12, 4):  # 12 > 5 caches, 4 <= 5 does not
         model = Encoder()
-        loss = ContrastiveLoss(model, kinship, mini_batch_size=5, batch_size=batch_size)
+        loss = ContrastiveLoss(model, mask, mini_batch_size=5, batch_size=batch_size)
         columns = [features(12, seed) for seed in range(3)]
         value = loss(columns, labels([1, 1, 0] * 4, [1.0, 0.5, 0.2] * 4))
         value.backward()
@@ -71,27 +71,32 @@ def test_cached_gradients_equal_plain_ones() -> None:
     assert torch.allclose(gradients[0][1], gradients[1][1], atol=1e-12)
 
 
-def test_kindred_positives_are_no_negatives() -> None:
+def left_out_of(loss: ContrastiveLoss, scores: Tensor, topics: list[int]) -> Tensor:
+    own, told = torch.arange(len(topics)), torch.tensor(topics, dtype=torch.float32)
+    return loss._left_out(scores, own, told, told)
+
+
+def test_positives_of_a_like_topic_are_no_negatives() -> None:
     model = Encoder()
-    loss = ContrastiveLoss(model, topic_kinship(["", "mouse"]), margin=10.0)
+    loss = ContrastiveLoss(model, false_negative_mask(["", "mouse"]), margin=10.0)
     scores = torch.zeros(3, 6)
-    left_out = loss._left_out(scores, torch.tensor([1, 1, 0]))
+    left_out = left_out_of(loss, scores, [1, 1, 0])
     expected = torch.zeros(3, 6, dtype=torch.bool)
     expected[0, 1] = expected[1, 0] = True
     assert torch.equal(left_out, expected)
 
 
 def test_nearer_than_the_positive_is_left_out_unless_it_was_mined_for_the_query() -> None:
-    loss = ContrastiveLoss(Encoder(), topic_kinship([""]), margin=0.1)
+    loss = ContrastiveLoss(Encoder(), false_negative_mask([""]), margin=0.1)
     scores = torch.tensor([[0.5, 0.9, 0.9, 0.2], [0.1, 0.5, 0.55, 0.9]])
-    left_out = loss._left_out(scores, torch.tensor([0, 0]))
+    left_out = left_out_of(loss, scores, [0, 0])
     # Row 0: its own mined negative, column 2, counts though it is nearer. Row 1's is column 3.
     assert left_out.tolist() == [[False, True, False, False], [False, False, False, False]]
 
 
 def test_a_grade_weighs_its_example() -> None:
     model = Encoder()
-    loss = ContrastiveLoss(model, topic_kinship([""]), mini_batch_size=8)
+    loss = ContrastiveLoss(model, false_negative_mask([""]), mini_batch_size=8)
     loss.uses_gradient_cache = False
     columns = [features(4, seed) for seed in range(2)]
     one = loss(columns, labels([0] * 4, [1.0, 0.0, 0.0, 0.0]))
@@ -101,6 +106,6 @@ def test_a_grade_weighs_its_example() -> None:
 
 
 def test_labels_are_asked_for() -> None:
-    loss = ContrastiveLoss(Encoder(), topic_kinship([""]))
+    loss = ContrastiveLoss(Encoder(), false_negative_mask([""]))
     with pytest.raises(InputError, match="topic and a grade"):
         loss.calculate_loss([[torch.ones(2, 3)], [torch.ones(2, 3)]])
