@@ -15,6 +15,10 @@ from ..base import FloatArray
 from .weights import Linear
 
 _LEVELS = 256
+_MOST = 127
+# Beside inputs of 8 bits: processors without VNNI add two products in 16 bits, which larger
+# weights would overflow (2 x 255 x 64 just fits).
+_MOST_BESIDE_INPUTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class LinearLayers:
         if name in self._ranges:
             expected = self._ranges[name]
             x = _rounded_input(x, expected)
-            weight = _rounded_weight(linear.weight * expected.scale)
+            weight = _rounded_weight(linear.weight * expected.scale, _MOST_BESIDE_INPUTS)
         elif self._whole_weights:
             weight = _rounded_weight(linear.weight)
         else:
@@ -85,11 +89,11 @@ class LinearLayers:
         return ops.add(product, ops.constant(linear.bias))
 
 
-def _whole(weight: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
+def _whole(weight: FloatArray, most: int = _MOST) -> tuple[npt.NDArray[np.int8], FloatArray]:
     """Return 8-bit integers (rows, width) and the scale of each row (rows, 1)."""
-    scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+    scale = np.abs(weight).max(axis=1, keepdims=True) / most
     scale[scale == 0] = 1.0
-    return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
+    return np.clip(np.rint(weight / scale), -most, most).astype(np.int8), scale
 
 
 def _rounded_input(x: Any, expected: InputRange) -> Any:
@@ -100,7 +104,7 @@ def _rounded_input(x: Any, expected: InputRange) -> Any:
     return ops.fake_quantize(x, low, high, low, high, _LEVELS)
 
 
-def _rounded_weight(weight: FloatArray) -> Any:
-    """Return weights (outputs, inputs) as 8-bit integers times a scale for each output."""
-    whole, scale = _whole(weight)
+def _rounded_weight(weight: FloatArray, most: int = _MOST) -> Any:
+    """Return weights (outputs, inputs) as integers up to `most` times a scale for each output."""
+    whole, scale = _whole(weight, most)
     return ops.multiply(ops.convert(ops.constant(whole), "f32"), ops.constant(scale))
