@@ -83,7 +83,7 @@ def judge(
 
         typer.echo(orjson.dumps({**(known or {}), **verdict.to_json()}).decode())
     else:
-        console().print(_table(verdict))
+        console().print(verdict_table(verdict))
     if verdict.refusal is not None:
         typer.echo(f"dsv3: {verdict.refusal}", err=True)
         raise typer.Exit(1)
@@ -92,7 +92,7 @@ def judge(
         typer.echo(f"{shop}: changed", err=json)
 
 
-def _table(verdict: Verdict) -> Table:
+def verdict_table(verdict: Verdict) -> Table:
     """Return a row a lane: before, after, difference, loss."""
     from rich.table import Table
 

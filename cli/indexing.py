@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,72 +150,46 @@ def index(
         "dim": dim,
         "language": language,
     }
-    judged = _to_judge(changes, encoder, judgments) if if_not_worse else {}
     if if_not_worse and json:
         raise InputError("--if-not-worse prints a table; for JSON: dsv3 eval change --adopt --json")
     with shown_progress(quiet=json) as progress:
-        done = index_shop(
-            into,
-            reading,
-            changes={name: value for name, value in changes.items() if name not in judged},
-            catalog_url=catalog,
-            workers=workers,
-            device=device.value,
-            rebuild=rebuild,
-            adopt_catalog=adopt_catalog,
-            wait=wait,
-            prune=prune and not if_not_worse,
-            progress=progress,
-            on_recognised=show_fields,
-        )
-    if if_not_worse and not json:
-        from ..eval.change import MOST_LOSS
-        from .eval_change import judge
-        from .render import index_summary
+        how: dict[str, Any] = {
+            "changes": changes,
+            "catalog_url": catalog,
+            "workers": workers,
+            "device": device.value,
+            "rebuild": rebuild,
+            "adopt_catalog": adopt_catalog,
+            "wait": wait,
+            "prune": prune,
+            "progress": progress,
+            "on_recognised": show_fields,
+        }
+        if if_not_worse:
+            from ..eval.change import index_if_not_worse
+            from .eval_change import verdict_table
 
-        index_summary(console(), summary(done, into))
-        try:
-            judge(
-                into, judged, _judgments(encoder, judgments), most_loss=MOST_LOSS, adopt=True,
-                catalog_url=catalog, workers=workers, device=device.value,
+            index_if_not_worse(
+                into, reading, judgments=judgments,
+                on_indexed=lambda done: _show(done, into, json=False),
+                on_judged=lambda verdict: console().print(verdict_table(verdict)),
+                **how,
             )  # fmt: skip
-        finally:  # only now is it known which encoder's vectors are needed
-            if prune:
-                pruned = index_shop(into, catalog_url=catalog, prune=True).pruned
-                screen.print(f"Cache: {pruned:,} vectors dropped that no product needs")
-    elif json:
+            return
+        done = index_shop(into, reading, **how)
+    _show(done, into, json=json)
+
+
+def _show(done: Indexed, shop: Path, *, json: bool) -> None:
+    if json:
         import orjson
 
-        typer.echo(orjson.dumps(summary(done, into)).decode())
+        typer.echo(orjson.dumps(summary(done, shop)).decode())
     else:
+        from .console import console
         from .render import index_summary
 
-        index_summary(console(), summary(done, into))
-
-
-def _to_judge(
-    changes: Mapping[str, Any], encoder: str | None, judgments: Path | None
-) -> dict[str, Any]:
-    """Return the changes that are judged before they are made."""
-    judged = {
-        name: value for name, value in changes.items() if value is not None and name != "language"
-    }
-    if not judged:
-        raise InputError(
-            "--if-not-worse judges a change: give --encoder, --index, --dim or --template"
-        )
-    _judgments(encoder, judgments)
-    return judged
-
-
-def _judgments(encoder: str | None, given: Path | None) -> Path:
-    """Return the judgments given, else those that `dsv3 train` left in the encoder's folder."""
-    if given is not None:
-        return given
-    own = Path((encoder or "").partition(",")[0]).expanduser() / "held_out.csv"
-    if encoder is None or not own.is_file():
-        raise InputError("--if-not-worse needs --judgments, or an encoder made by dsv3 train")
-    return own
+        index_summary(console(), summary(done, shop))
 
 
 def _pairs(given: list[str]) -> dict[str, str]:

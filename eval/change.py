@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..errors import ShopError
+from ..errors import InputError, ShopError
 from ..indexer.index import Indexed, index_shop
 from ..indexer.trial import trial_shop
 from ..retriever.retriever import ECommRetriever
 from .compare import Interval
 from .evaluation import evaluate
+from .judgments.load import load_qrels
 from .measures import Measure, label, parse_measure
 from .qrels import Qrels
 from .systems.retriever import Mode, RetrieverSystem
 
 if TYPE_CHECKING:
+    from ..indexer.ingest import Reading
     from ..progress import Progress
     from .run import Run
 
@@ -192,6 +194,70 @@ def adopt_change(
         device=device,
         progress=progress,
     )
+
+
+def index_if_not_worse(
+    shop: str | Path,
+    reading: Reading | None,
+    changes: Mapping[str, Any],
+    judgments: str | Path | None,
+    *,
+    prune: bool = False,
+    on_indexed: Callable[[Indexed], None] | None = None,
+    on_judged: Callable[[Verdict], None] | None = None,
+    catalog_url: str | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Indexed:
+    """Take sources in as the shop is, then change how it searches if judged search stays as good.
+
+    Args:
+        shop: the shop's folder.
+        reading: sources and how to read them; None where only the change is wanted.
+        changes: settings to change, by the names of `Settings`. The language is changed at once;
+            the others are judged first.
+        judgments: a file of them; None takes those that `dsv3 train` left in the encoder's folder.
+        prune: at the end drop cached vectors that no product needs.
+        on_indexed: told what became of the sources.
+        on_judged: told the verdict, before anything is changed.
+        catalog_url: where the catalog is, if not where the shop remembers it.
+        workers: processes that encode; None takes one for each core.
+        device: where texts are encoded.
+        progress: told of stages.
+        options: what else `index_shop` takes.
+
+    Raises:
+        InputError: nothing that can be judged is to change, or there are no judgments.
+        ShopError: the change loses too much; the shop holds the sources and stays as it was.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    judged = {name: value for name, value in given.items() if name != "language"}
+    if not judged:
+        raise InputError("nothing to judge: give --encoder, --index, --dim or --template")
+    qrels = load_qrels(judgments or _judgments_of(judged.get("encoder")))
+    at_once = {name: value for name, value in given.items() if name not in judged}
+    how: dict[str, Any] = {"catalog_url": catalog_url, "workers": workers, "device": device}
+    done = index_shop(shop, reading, changes=at_once, progress=progress, **how, **options)
+    if on_indexed is not None:
+        on_indexed(done)
+    try:
+        verdict = judge_change(shop, judged, qrels, progress=progress, **how)
+        if on_judged is not None:
+            on_judged(verdict)
+        return adopt_change(shop, verdict, progress=progress, **how)
+    finally:  # only now is it known which encoder's vectors are needed
+        if prune:
+            index_shop(shop, catalog_url=catalog_url, prune=True)
+
+
+def _judgments_of(encoder: str | None) -> Path:
+    """Return the judgments that `dsv3 train` left in the encoder's folder."""
+    own = Path((encoder or "").partition(",")[0]).expanduser() / "held_out.csv"
+    if encoder is None or not own.is_file():
+        raise InputError("a change needs --judgments, or an encoder made by dsv3 train")
+    return own
 
 
 def _rank(shop: ECommRetriever, qrels: Qrels) -> dict[str, Run]:
