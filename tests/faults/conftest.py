@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,29 @@ ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+
+
+HASHING = {"changes": {"encoder": "hashing:32"}}
+CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "first run": ("index", {"sources": [OLD], **HASHING}),
+    "update": ("index", {"sources": [NEW]}),
+    "sync": ("index", {"sources": [NEW], "sync": True}),
+    "rebuild": ("index", {"rebuild": True}),
+    "another encoder": ("index", {"changes": {"encoder": "hashing:48"}}),
+    "another index": ("index", {"changes": {"index": "int8"}}),
+    "update and prune": ("index", {"sources": [NEW], "prune": True}),
+    "upsert": ("upsert", {"products": [{"product_id": "p1", "title": "blue lamp of glass"}]}),
+    "delete": ("delete", {"ids": ["p2", "p4"]}),
+}
+
+
+def change(name: str, sources: Path) -> tuple[str, dict[str, Any]]:
+    """Return the task of a change, and its arguments."""
+    task, arguments = CHANGES[name]
+    if "sources" in arguments:
+        paths = [sources / edition for edition in arguments["sources"]]
+        arguments = arguments | {"sources": paths}
+    return task, arguments
 
 
 def products(edition: str) -> list[dict[str, Any]]:
@@ -101,12 +125,12 @@ def seam(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="session")
-def worker(seam: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """Return a worker whose jobs can be killed at any call on a shop's files."""
+@contextmanager
+def started(seam: Path, folder: Path, before: Sequence[str] = ()) -> Iterator[Worker]:
+    """Start a worker that watches a folder, by a command that starts it where one is given."""
     environment = os.environ | {"LD_PRELOAD": str(seam)} | ONE_THREAD
     with subprocess.Popen(
-        [sys.executable, HERE / "worker.py"],
+        [*before, sys.executable, HERE / "worker.py"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -114,9 +138,16 @@ def worker(seam: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "1\n", "only a process of one thread may be forked"
-        yield Worker(process, tmp_path_factory.getbasetemp().resolve())
+        yield Worker(process, folder)
         assert process.stdin is not None
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def worker(seam: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """Return a worker whose jobs can be killed at any call on a shop's files."""
+    with started(seam, tmp_path_factory.getbasetemp().resolve()) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,9 @@ void seam_arm(const char *folder, long nth, long bytes)
 
 long seam_calls(void) { return atomic_load(&calls); }
 
+/* Return the bytes that still fit on a disk with an end. */
+long seam_room(void) { return atomic_load(&room); }
+
 static int below(const char *path)
 {
     size_t length = strlen(root);

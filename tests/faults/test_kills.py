@@ -8,24 +8,11 @@ from typing import Any
 
 import pytest
 
-from .conftest import NEW, OLD, Worker, assert_agree, copied, left_behind, one_line
+from .conftest import CHANGES, Worker, assert_agree, change, copied, left_behind, one_line
 from .worker import Answers
 
 QUICK = int(os.environ.get("DSV3_TEST_KILLS", "2"))
 """Kills of each change in the quick tests; the slow ones kill at every call."""
-
-HASHING = {"changes": {"encoder": "hashing:32"}}
-CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "first run": ("index", {"sources": [OLD], **HASHING}),
-    "update": ("index", {"sources": [NEW]}),
-    "sync": ("index", {"sources": [NEW], "sync": True}),
-    "rebuild": ("index", {"rebuild": True}),
-    "another encoder": ("index", {"changes": {"encoder": "hashing:48"}}),
-    "another index": ("index", {"changes": {"index": "int8"}}),
-    "update and prune": ("index", {"sources": [NEW], "prune": True}),
-    "upsert": ("upsert", {"products": [{"product_id": "p1", "title": "blue lamp of glass"}]}),
-    "delete": ("delete", {"ids": ["p2", "p4"]}),
-}
 
 
 class Killing:
@@ -34,10 +21,7 @@ class Killing:
     def __init__(self, name: str, worker: Worker, sources: Path, old_shop: Path, to: Path) -> None:
         self.worker = worker
         self.start = to / "none" if name == "first run" else old_shop
-        self.task, self.arguments = CHANGES[name]
-        if "sources" in self.arguments:
-            paths = [sources / edition for edition in self.arguments["sources"]]
-            self.arguments = self.arguments | {"sources": paths}
+        self.task, self.arguments = change(name, sources)
         self.shop = to / "shop.dsv3"
         done = self.change()
         assert done["status"] == "done", done

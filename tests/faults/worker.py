@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import traceback
@@ -70,7 +71,8 @@ def answers(shop: str | Path | ECommRetriever) -> Answers:
         page = shop.retrieve(**({"k": 100} | query))
         hits = [[round(hit.score, 4), hit.product] for hit in page]
         found.append([hits, page.total, page.facets])
-    return orjson.loads(orjson.dumps(found))
+    plain: Answers = orjson.loads(orjson.dumps(found))
+    return plain
 
 
 def index(shop: str, sources: Iterable[str] = (), sync: bool = False, **options: Any) -> None:
@@ -119,12 +121,27 @@ def command(arguments: list[str]) -> dict[str, Any]:
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
 
 
+def digest(answers: Answers) -> str:
+    return blake2b(orjson.dumps(answers), digest_size=16).hexdigest()
+
+
 def digest_of_answers(shop: str) -> str:
     return digest(answers(shop))
 
 
-def digest(given: Answers) -> str:
-    return blake2b(json.dumps(given).encode(), digest_size=16).hexdigest()
+def copy(shop: str, to: str) -> None:
+    shutil.rmtree(to, ignore_errors=True)
+    if Path(shop).exists():
+        shutil.copytree(shop, to)
+
+
+def leave(folder: str, free: int) -> None:
+    """Fill the disk that a folder is on but for some bytes, in place of what filled it before."""
+    ballast = Path(folder, "ballast")
+    ballast.unlink(missing_ok=True)
+    with ballast.open("wb") as file:
+        now = shutil.disk_usage(folder).free
+        file.write(bytes(max(0, now - free)))
 
 
 TASKS: dict[str, Callable[..., Any]] = {
@@ -132,9 +149,12 @@ TASKS: dict[str, Callable[..., Any]] = {
     "anew": anew,
     "index": index,
     "upsert": upsert,
+    "copy": copy,
     "delete": delete,
+    "digest": digest,
     "command": command,
     "inspect": inspect_shop,
+    "leave": leave,
 }
 
 
@@ -154,7 +174,7 @@ def flips(shop: str, flips: Iterable[tuple[str, int, int]], tell: Callable[[Any]
         with (Path(shop) / name).open("r+b", buffering=0) as file:
             byte = os.pread(file.fileno(), 1, offset)[0]
             os.pwrite(file.fileno(), bytes([byte ^ bits]), offset)
-            tell({"status": "died", "said": "killed by a signal"})
+            tell({"status": "begun"})
             try:
                 tell(outcome(digest_of_answers, {"shop": shop}))
             finally:
@@ -168,7 +188,7 @@ def run(job: dict[str, Any], into: int) -> None:
         os.write(into, json.dumps(line).encode() + b"\n")
 
     seam = ctypes.CDLL(None)
-    seam.seam_calls.restype = ctypes.c_long
+    seam.seam_calls.restype = seam.seam_room.restype = ctypes.c_long
     seam.seam_arm(
         os.fsencode(job["folder"]), ctypes.c_long(job["die_at"]), ctypes.c_long(job["room"])
     )
@@ -176,7 +196,7 @@ def run(job: dict[str, Any], into: int) -> None:
         flips(**job["arguments"], tell=tell)
         return
     done = outcome(TASKS[job["task"]], job["arguments"])
-    tell(done | {"calls": seam.seam_calls()})
+    tell(done | {"calls": seam.seam_calls(), "room": seam.seam_room()})
 
 
 def serve() -> None:
