@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import Dsv3Error
 from . import catalog, indexing, model, searching, serving, training
 from . import eval as evaluating
+from .console import echo
 
 
 class _Commands(TyperGroup):
@@ -24,7 +25,7 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             goes_on = ctx.invoked_subcommand in ("index", "train")
             what = "; the same command goes on from what was kept" if goes_on else ""
-            typer.echo(f"dsv3: interrupted{what}", err=True)
+            echo(f"dsv3: interrupted{what}", err=True)
             raise typer.Exit(130) from None
 
 
@@ -49,7 +50,7 @@ app.add_typer(model.app, name="model")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"dsv3 {__version__}")
+        echo(f"dsv3 {__version__}")
         raise typer.Exit
 
 
@@ -68,5 +69,5 @@ def main() -> None:
     try:
         app()
     except Dsv3Error as error:
-        typer.echo(f"dsv3: {error}", err=True)
+        echo(f"dsv3: {error}", err=True)
         sys.exit(error.exit_code)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .console import echo
+
 
 def info(
     shop: Annotated[Path, typer.Argument(help="The shop's folder.")] = Path("shop.dsv3"),
@@ -22,7 +24,7 @@ def info(
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(found).decode())
+        echo(orjson.dumps(found).decode())
     else:
         from .console import console
         from .render import show_info
@@ -49,7 +51,7 @@ def delete(
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({"deleted": deleted, "missing": missing}).decode())
+        echo(orjson.dumps({"deleted": deleted, "missing": missing}).decode())
         return
     what = "product" if deleted == 1 else "products"
-    typer.echo(f"deleted {deleted} {what}" + (f"; {missing} not there" if missing else ""))
+    echo(f"deleted {deleted} {what}" + (f"; {missing} not there" if missing else ""))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress, Silent
 
@@ -34,25 +35,50 @@ STAGES = {
 }
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Return text with whatever could steer a terminal, or turn the text's order, spelled out.
+
+    Escape sequences in headers, cells and messages end here. They are spelled as in JSON, so that
+    JSON stays the same.
+    """
+    return _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line of plain text."""
+    import typer
+
+    typer.echo(visible(text), err=err)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console as wide as the terminal; a pipe gets 120 columns."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    made = Console(stderr=stderr, highlight=False)
+    class Plain(Console):
+        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                if not segment.control and _UNSEEN.search(segment.text):
+                    segment = Segment(visible(segment.text), segment.style)
+                yield segment
+
+    made = Plain(stderr=stderr, highlight=False)
     if made.is_terminal or "COLUMNS" in os.environ:
         return made
-    return Console(stderr=stderr, highlight=False, width=120)
+    return Plain(stderr=stderr, highlight=False, width=120)
 
 
 def tell_of_lost_catalog(folder: Path) -> None:
     """Say where a shop's catalog is gone: its last generation is shown, and cannot change."""
-    import typer
-
     from ..indexer.shop import Shop
 
     shop = Shop(folder)
     if shop.exists and shop.settings.catalog is None and not shop.sqlite.exists():
-        typer.echo(
+        echo(
             f"dsv3: {shop.sqlite} is gone; what was indexed last is shown. "
             f"How to restore it: dsv3 info {folder}",
             err=True,

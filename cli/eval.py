@@ -14,6 +14,7 @@ import typer
 
 from ..errors import InputError
 from . import eval_change, eval_clicks
+from .console import echo
 
 if TYPE_CHECKING:
     from ..eval.conditions import Condition
@@ -257,7 +258,7 @@ def _conclude(found: Evaluation, options: Options) -> None:
     _show(found, options)
     told = failures(found, options.conditions(), if_worse=options.fail_if_worse)
     for line in told:
-        typer.echo(f"dsv3: {line}", err=True)
+        echo(f"dsv3: {line}", err=True)
     if told:
         raise typer.Exit(1)
 
@@ -272,11 +273,11 @@ def _show(found: Evaluation, options: Options) -> None:
 
         from ..eval.report.summary import as_dict
 
-        typer.echo(orjson.dumps(as_dict(found)).decode())
+        echo(orjson.dumps(as_dict(found)).decode())
         return
     from ..eval.report.terminal import print_report
     from .console import console
 
     print_report(found, console(), options.worst)
     if options.report is not None:
-        typer.echo(f"report: {options.report}")
+        echo(f"report: {options.report}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from .console import echo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -81,15 +82,15 @@ def judge(
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({**(known or {}), **verdict.to_json()}).decode())
+        echo(orjson.dumps({**(known or {}), **verdict.to_json()}).decode())
     else:
         console().print(verdict_table(verdict))
     if verdict.refusal is not None:
-        typer.echo(f"dsv3: {verdict.refusal}", err=True)
+        echo(f"dsv3: {verdict.refusal}", err=True)
         raise typer.Exit(1)
     if adopt:
         adopt_change(shop, verdict, catalog_url=catalog_url, workers=workers, device=device)
-        typer.echo(f"{shop}: changed", err=json)
+        echo(f"{shop}: changed", err=json)
 
 
 def verdict_table(verdict: Verdict) -> Table:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import echo
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -84,7 +86,7 @@ def fit(
     )
     if found.rejected.total and not json:
         reasons = ", ".join(f"{count} {why}" for why, count in found.rejected.counts.items())
-        typer.echo(f"rejected: {reasons}")
+        echo(f"rejected: {reasons}")
 
 
 @app.command()
@@ -187,7 +189,7 @@ def _print(table: Table, values: dict[str, Any], *, json: bool) -> None:
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(values).decode())
+        echo(orjson.dumps(values).decode())
     else:
         from .console import console
 

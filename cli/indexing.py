@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from .console import echo
 
 if TYPE_CHECKING:
     from ..indexer.index import Indexed
@@ -51,6 +52,10 @@ def index(
     sync: Annotated[
         bool, typer.Option("--sync", help="Delete products that are no longer in the sources.")
     ] = False,
+    allow_deleting: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the products that --sync may delete."),
+    ] = 0.1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
     encoder: Annotated[
         str | None,
@@ -134,7 +139,9 @@ def index(
     if sync and not sources:
         raise InputError("--sync needs the sources to bring the shop in step with")
     if sources:
-        reading = Reading(sources, _pairs(fields or []), price_unit.value, strict, sync)
+        reading = Reading(
+            sources, _pairs(fields or []), price_unit.value, strict, sync, allow_deleting
+        )
     screen = console(stderr=True)
 
     def show_fields(source: str, recognised: FieldMap) -> None:
@@ -152,6 +159,14 @@ def index(
     }
     if if_not_worse and json:
         raise InputError("--if-not-worse prints a table; for JSON: dsv3 eval change --adopt --json")
+    complete = True
+
+    def show(done: Indexed) -> None:
+        nonlocal complete
+        kept = sync and done.ingested is not None and bool(done.ingested.kept)
+        complete = not kept and not (done.built and done.built.left_out)
+        _show(done, into, json=json)
+
     with shown_progress(quiet=json) as progress:
         how: dict[str, Any] = {
             "changes": changes,
@@ -171,20 +186,23 @@ def index(
 
             index_if_not_worse(
                 into, reading, judgments=judgments,
-                on_indexed=lambda done: _show(done, into, json=False),
+                on_indexed=show,
                 on_judged=lambda verdict: console().print(verdict_table(verdict)),
                 **how,
             )  # fmt: skip
-            return
-        done = index_shop(into, reading, **how)
-    _show(done, into, json=json)
+        else:
+            done = index_shop(into, reading, **how)
+    if not if_not_worse:
+        show(done)
+    if not complete:
+        raise typer.Exit(1)
 
 
 def _show(done: Indexed, shop: Path, *, json: bool) -> None:
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(summary(done, shop)).decode())
+        echo(orjson.dumps(summary(done, shop)).decode())
     else:
         from .console import console
         from .render import index_summary
@@ -220,6 +238,7 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
             "duplicate_ids": ingested.duplicates,
             "rejected": dict(ingested.rejected),
             "skipped": dict(ingested.skipped),
+            "cut": dict(ingested.cut),
         }
         if ingested.kept:
             found["nothing_deleted"] = ingested.kept
@@ -234,6 +253,8 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
             "long_text": built.manifest.encoder["long_text"],
             "max_tokens": built.manifest.encoder["max_tokens"],
         }
+        if built.left_out:
+            found["left_out"] = dict(built.left_out)
         if built.never_filled:
             found["texts"]["never_filled"] = built.never_filled
     if done.pruned:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import echo
 from .model_compress import compress
 from .model_export import export
 from .model_fit import fit
@@ -59,7 +60,7 @@ def upcycle(
     if json:
         _print_json(done)
         return
-    typer.echo(
+    echo(
         f"{out}: {done['total']:,} parameters from {done['base_total']:,}; "
         f"cosine to the base at least {done['least_cosine']:.6f} on {done['probes']} texts, "
         "through both gates"
@@ -103,7 +104,7 @@ def info(
 def _print_json(found: dict[str, Any]) -> None:
     import orjson
 
-    typer.echo(orjson.dumps(found).decode())
+    echo(orjson.dumps(found).decode())
 
 
 def _counts(found: dict[str, Any]) -> Table:

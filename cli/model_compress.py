@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .console import echo
+
 
 class MethodChoice(StrEnum):
     """The methods, so that typer lists and checks them."""
@@ -103,13 +105,13 @@ def compress(
         import orjson
 
         done["measured"] = rows
-        typer.echo(orjson.dumps(done, option=orjson.OPT_NON_STR_KEYS).decode())
+        echo(orjson.dumps(done, option=orjson.OPT_NON_STR_KEYS).decode())
         return
     _show(done)
     if rows:
         from ..eval.compression import as_table
 
-        typer.echo("\n".join(as_table(rows)))
+        echo("\n".join(as_table(rows)))
 
 
 def _documents(texts: Path | None, shop: Path | None, judgments: Path | None) -> list[str]:
@@ -157,7 +159,7 @@ def _show(done: dict[str, Any]) -> None:
         console().print(table)
     cosine = done.get("int8", {}).get("mean_cosine")
     rounded = f"; compiled to int8, {cosine:.4f} to what was compiled" if cosine else ""
-    typer.echo(
+    echo(
         f"{done['folder']}: {done['parameters']:,} parameters from {done['parameters_before']:,}; "
         f"mean cosine to the original {done['cosine']:.4f}{rounded}"
     )

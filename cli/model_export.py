@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from .console import echo
 from .eval_change import Adopt, MostLoss, judge
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def export(
     known = {"encoder": known_as, "bytes": size, **made.to_json()}
     if not json:
         checked = f"; cosine to the original at least {made.least_cosine:.5f}" if check else ""
-        typer.echo(f"{known_as}: {made.precision}, {size / 1e6:.0f} MB{checked}")
+        echo(f"{known_as}: {made.precision}, {size / 1e6:.0f} MB{checked}")
     if shop is not None and judgments is not None:
         judge(
             shop,
@@ -89,4 +90,4 @@ def export(
     elif json:
         import orjson
 
-        typer.echo(orjson.dumps(known).decode())
+        echo(orjson.dumps(known).decode())

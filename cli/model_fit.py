@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Dsv3Error
+from .console import echo
 
 if TYPE_CHECKING:
     from ..encoder.training.report import Progress, Trained
@@ -142,32 +143,30 @@ def _ignore(progress: Progress) -> None:
 def _show_step(progress: Progress) -> None:
     loss = "" if progress.loss is None else f": loss {progress.loss:.4f}"
     found = "" if progress.validation is None else f", validation {progress.validation:.4f}"
-    typer.echo(f"step {progress.step} of {progress.steps}{loss}{found}", err=True)
+    echo(f"step {progress.step} of {progress.steps}{loss}{found}", err=True)
 
 
 def _show(trained: Trained, out: Path, *, json: bool) -> None:
     if json:
         import orjson
 
-        typer.echo(orjson.dumps({"folder": str(out), **trained.to_json()}).decode())
+        echo(orjson.dumps({"folder": str(out), **trained.to_json()}).decode())
         return
     went_on = f", from step {trained.resumed} on in this run" if trained.resumed else ""
     losses = [loss for _, loss in trained.losses]
     moved = f"; loss {losses[0]:.4f} to {losses[-1]:.4f}" if losses else ""
-    typer.echo(f"{out}: {trained.steps} steps by {trained.processes} processes{went_on}{moved}")
+    echo(f"{out}: {trained.steps} steps by {trained.processes} processes{went_on}{moved}")
     if trained.validation:
         step, best = trained.best
-        typer.echo(
+        echo(
             f"  validation: {trained.validation[0][1]:.4f} before, {best:.4f} at step {step}, "
             "which was kept"
         )
     for step, micro_batches, noise in trained.accumulation:
-        typer.echo(
-            f"  from step {step} on, {micro_batches} batches a step (noise {noise:.0f} examples)"
-        )
+        echo(f"  from step {step} on, {micro_batches} batches a step (noise {noise:.0f} examples)")
     for load in trained.loads:
         even = 1 / len(load.shares)
-        typer.echo(
+        echo(
             f"  layer {load.layer}, {load.task} gate: an expert has {min(load.shares):.1%} to "
             f"{max(load.shares):.1%} of the choices (even: {even:.1%})"
         )

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
+from ..indexer.product import LONGEST_TEXT
 from ..retriever.results import Hit, Results
 
 if TYPE_CHECKING:
@@ -139,19 +140,12 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
     """Print what an index run did, a line for each thing worth knowing."""
     records = done.get("records")
     if records:
+        _show_records(console, records, done["shop"])
+    for product_id, reason in done.get("left_out", {}).items():
         console.print(
-            f"Records: {records['read']:,} read, {records['added']:,} added, "
-            f"{records['changed']:,} changed, {records['unchanged']:,} unchanged, "
-            f"{records['deleted']:,} deleted"
+            Text(f"Left out: product {product_id!r}, as {reason}; delete it or index it anew"),
+            style="yellow",
         )
-        if records["duplicate_ids"]:
-            console.print(f"Duplicate ids: {records['duplicate_ids']:,}; the last one was taken")
-        for what, count in records["skipped"].items():
-            console.print(f"Passed over: {count:,} {what}")
-        if records["rejected"]:
-            console.print(f"Rejected, in {done['shop']}/rejected.jsonl:", style="yellow")
-            for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
-                console.print(Text(f"  {count:,} x {reason}"))
     if "nothing_deleted" in done:
         console.print(Text(f"Nothing was deleted: {done['nothing_deleted']}"), style="yellow")
     if "generation" not in done:
@@ -171,6 +165,31 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
         Text(f"{done['shop']}: {done['products']:,} products in {done['seconds']:.1f} s"),
         style="bold",
     )
+
+
+def _show_records(console: Console, records: Mapping[str, Any], shop: str) -> None:
+    console.print(
+        f"Records: {records['read']:,} read, {records['added']:,} added, "
+        f"{records['changed']:,} changed, {records['unchanged']:,} unchanged, "
+        f"{records['deleted']:,} deleted"
+    )
+    if records["duplicate_ids"]:
+        console.print(f"Duplicate ids: {records['duplicate_ids']:,}; the last one was taken")
+    for what, count in records["skipped"].items():
+        console.print(f"Passed over: {count:,} {what}")
+    if records["cut"]:
+        columns = ", ".join(records["cut"])
+        console.print(
+            Text(
+                f"Cut: {sum(records['cut'].values()):,} cells of more than "
+                f"{LONGEST_TEXT:,} characters, in {columns}"
+            ),
+            style="yellow",
+        )
+    if records["rejected"]:
+        console.print(f"Rejected, in {shop}/rejected.jsonl:", style="yellow")
+        for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
+            console.print(Text(f"  {count:,} x {reason}"))
 
 
 def _count(found: int | None) -> str:

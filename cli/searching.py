@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .console import echo
+
 
 class Lanes(StrEnum):
     """The lanes to search."""
@@ -74,7 +76,7 @@ def search(
         from .render import hit_lines
 
         for line in hit_lines(results, page=explain or bool(facet)):
-            typer.echo(line)
+            echo(line)
     else:
         from .console import console
         from .render import show_results

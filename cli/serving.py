@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .console import echo
+
 
 def serve(
     shop: Annotated[Path, typer.Option("--in", help="The shop's folder.")] = Path("shop.dsv3"),
@@ -21,5 +23,5 @@ def serve(
     from .console import tell_of_lost_catalog
 
     tell_of_lost_catalog(shop)
-    typer.echo(f"http://{host}:{port}/search?q=…  (Ctrl-C to stop)", err=True)
+    echo(f"http://{host}:{port}/search?q=…  (Ctrl-C to stop)", err=True)
     run(shop, host, port, workers=workers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from .console import echo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,11 +121,11 @@ def train(
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(outcome.to_json()).decode())
+        echo(orjson.dumps(outcome.to_json()).decode())
     else:
         _show(outcome, console())
     if outcome.refusal is not None:
-        typer.echo(f"dsv3: {outcome.refusal}", err=True)
+        echo(f"dsv3: {outcome.refusal}", err=True)
         raise typer.Exit(1)
 
 

@@ -12,8 +12,8 @@ encoded come from the cache even then.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..encoder.base import Encoder, FloatArray
 from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.corpus.fill import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
+from ..errors import RecordError
 from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
@@ -35,6 +36,7 @@ from .generation import FORMAT, Manifest, describe_files, now
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, LexicalWriter
+from .product import Product, check_product
 from .product_store import ProductStore, ProductWriter
 from .settings import Settings
 from .shop import Shop
@@ -62,12 +64,15 @@ class Built:
         encoding: how many texts were encoded.
         full: whether nothing was taken over from the last generation.
         never_filled: placeholders of the template for which no product has a value.
+        left_out: ids of products that the catalog holds but no index can take, and why; as
+            they were stored before what comes in was checked.
     """
 
     manifest: Manifest
     encoding: EncodeStats
     full: bool
     never_filled: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def rebuild_digest(settings: Settings, encoder: Encoder, catalog: int) -> str:
@@ -166,6 +171,7 @@ class _Build:
         self.since = previous.manifest.sequence if previous else 0
         self.old_ledger = previous.ledger if previous else Ledger()
         self.analysis = Analysis(settings.language)
+        self.left_out: dict[str, str] = {}
         self.dim = min(settings.dim or encoder.dim, encoder.dim)
 
     def run(self, digest: str, workers: int | None) -> Built:
@@ -184,7 +190,7 @@ class _Build:
                 fields = Columns(folder / "columns").fields
         wanted = Template(self.settings.template).attributes
         never_filled = tuple(name for name in wanted if name not in fields)
-        return Built(manifest, stats, self.previous is None, never_filled)
+        return Built(manifest, stats, self.previous is None, never_filled, self.left_out)
 
     def _read(
         self, cache: EmbeddingCache, workers: int | None, folder: Path
@@ -225,7 +231,7 @@ class _Build:
         """Yield the text of every product that is there, its other parts written."""
         template = Template(self.settings.template)
         for change in self.catalog.changes(self.since):
-            if change.product is None:
+            if change.product is None or self._unfit(change.product):
                 scan.note_deleted(change.row)
                 keywords.remove(change.row)
                 continue
@@ -236,6 +242,15 @@ class _Build:
             columns.add(change.row, change.product)
             products.add(change.row, change.product)
             yield text
+
+    def _unfit(self, product: Product) -> bool:
+        """Tell whether a product has to be left out; it is named in the end."""
+        try:
+            check_product(product, bounded=False)
+        except RecordError as error:
+            self.left_out[product.product_id] = error.reason
+            return True
+        return False
 
     def _encode(
         self, cache: EmbeddingCache, workers: int | None, texts: Iterator[str]

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
-from ..errors import MissingExtra, ShopError
+from ..errors import MissingExtra, RecordError, ShopError
 from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
-from .product import Product, product_digest
+from .product import Product, check_product, product_digest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -196,11 +196,15 @@ class Catalog:
         """Write products; those whose content is already stored cost no change number.
 
         Within one call the last product of an id wins. Each thousand is one transaction.
+
+        Raises:
+            RecordError: one cannot be indexed (see `check_product`); of its thousand none is
+                written.
         """
         added = changed = unchanged = 0
         rows: list[int] = []
         for batch in _batches(products, _BATCH):
-            incoming = {i.product.product_id: i for i in map(_as_incoming, batch)}
+            incoming = {i.product.product_id: i for i in map(_checked, batch)}
             done = self._upsert_batch(incoming)
             added, changed = added + done.added, changed + done.changed
             unchanged += done.unchanged
@@ -490,8 +494,14 @@ def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
     }
 
 
-def _as_incoming(item: Product | Incoming) -> Incoming:
-    return item if isinstance(item, Incoming) else Incoming(item)
+def _checked(item: Product | Incoming) -> Incoming:
+    incoming = item if isinstance(item, Incoming) else Incoming(item)
+    try:
+        check_product(incoming.product)
+    except RecordError as error:
+        name = repr(incoming.product.product_id)[:60]
+        raise RecordError(f"product {name} cannot be stored: {error.reason}") from None
+    return incoming
 
 
 def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from itertools import islice
 
 import numpy as np
 
+from ..errors import InputError
 from ..progress import Progress
 from .catalog import Catalog, Incoming
 from .shop import Shop
@@ -31,6 +33,7 @@ class Reading:
         price_unit: whether prices are whole units of a currency or cents.
         strict: stop at the first bad record instead of setting it aside.
         sync: delete the products that are no longer in the sources.
+        most_deleted: share of the shop's products, 0 to 1, that `sync` may delete.
     """
 
     sources: Sequence[str]
@@ -38,6 +41,7 @@ class Reading:
     price_unit: PriceUnit = "units"
     strict: bool = False
     sync: bool = False
+    most_deleted: float = 0.1
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Ingested:
     """What came of the records, counted.
 
     Attributes:
+        cut: cells that were cut as longer than a text may be, by column.
         kept: why nothing was deleted though the shop was to be brought in step with its
             sources; empty where nothing spoke against it.
     """
@@ -57,6 +62,7 @@ class Ingested:
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Mapping[str, int] = field(default_factory=dict)
+    cut: Mapping[str, int] = field(default_factory=dict)
     kept: str = ""
 
 
@@ -72,12 +78,15 @@ def ingest(
     Records that were read before and have not changed are not even converted. Within a run
     the last record of an id wins. Each thousand is one transaction, so that what was read
     before an interruption is kept. `reading.sync` deletes nothing where a source breaks off or
-    holds no product: a download that failed would empty the shop.
+    holds no product, or where more than `reading.most_deleted` would go: a download that failed
+    would empty the shop.
 
     Raises:
-        InputError: a source cannot be read at all.
+        InputError: a source cannot be read at all, or `most_deleted` is no share.
         RecordError: a record is bad and `reading.strict` is set.
     """
+    if not 0 <= reading.most_deleted <= 1:
+        raise InputError(f"the share to delete is between 0 and 1, not {reading.most_deleted:g}")
     counts = Ingested()
     seen = _SeenRows()
     position = SourceProgress()
@@ -98,15 +107,25 @@ def ingest(
     progress.finish()
     counts.rejected = rejected.counts
     counts.skipped = dict(position.skipped)
+    counts.cut = dict(position.cut)
     if reading.sync:
-        _delete_unseen(catalog, counts, seen)
+        _delete_unseen(catalog, counts, seen, reading.most_deleted)
     return counts
 
 
-def _delete_unseen(catalog: Catalog, counts: Ingested, seen: _SeenRows) -> None:
+def _delete_unseen(
+    catalog: Catalog, counts: Ingested, seen: _SeenRows, most_deleted: float
+) -> None:
+    before = len(catalog) - counts.added
     gone = [row for row in catalog.live_rows() if row not in seen]
     if gone and not counts.kept and not seen:
         counts.kept = "no product could be read"
+    if not counts.kept and len(gone) > most_deleted * before:
+        counts.kept = (
+            f"{len(gone):,} of {before:,} products are no longer in the sources, more than the "
+            f"{most_deleted:.0%} that may be deleted; if so it shall be, allow it with: "
+            f"--allow-deleting {math.ceil(100 * len(gone) / before) / 100:g}"
+        )
     if not counts.kept:
         counts.deleted = catalog.delete_rows(gone)
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 
 import orjson
+
+from ..errors import RecordError
+
+LONGEST_TEXT = 1 << 17
+"""Characters of any one text of a product."""
+LONGEST_ID = 512
+"""Characters of a product's id, and of a code."""
+MOST_ATTRIBUTES = 10_000
+MOST_VALUES = 10_000
+"""Texts in one list."""
 
 AttributeValue = str | float | bool | tuple[str, ...]
 
@@ -48,3 +60,89 @@ def product_digest(product: Product) -> bytes:
     content = [getattr(product, name) for name in _FIELDS]
     packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return blake2b(packed, digest_size=16).digest()
+
+
+def check_product(product: Product, *, bounded: bool = True) -> None:
+    """Refuse a product that could be stored but not indexed; every way into a catalog asks this.
+
+    Args:
+        product: of any origin.
+        bounded: refuse, too, what is longer than the bounds above.
+
+    Raises:
+        RecordError: a value is missing, of another type than `Product` says, no finite number,
+            longer than the bounds above, or no text that UTF-8 can hold.
+    """
+    longest, most = (LONGEST_TEXT, MOST_VALUES) if bounded else (sys.maxsize, sys.maxsize)
+    longest_id = LONGEST_ID if bounded else longest
+    for name in ("product_id", "title"):
+        if not getattr(product, name):
+            raise RecordError(f"{name} is empty")
+    for name in _TEXTS:
+        value = getattr(product, name)
+        if value is not None or name in _NEEDED:
+            _check_text(name, value, longest_id if name == "product_id" else longest)
+    if product.price is not None:
+        _check_number("price", product.price)
+    if product.in_stock is not None and not isinstance(product.in_stock, bool):
+        raise RecordError(f"in_stock is {_shown(product.in_stock)}, not true or false")
+    _check_list("codes", product.codes, longest_id, most)
+    _check_attributes(
+        product.attributes, longest, most, MOST_ATTRIBUTES if bounded else sys.maxsize
+    )
+
+
+_NEEDED = ("product_id", "title", "description")
+_TEXTS = (*_NEEDED, "brand", "category", "currency", "url", "image_url", "group_id")
+
+
+def _check_attributes(attributes: object, longest: int, most: int, many: int) -> None:
+    if not isinstance(attributes, Mapping):
+        raise RecordError(f"attributes are {_shown(attributes)}, not a mapping")
+    if len(attributes) > many:
+        raise RecordError(f"{len(attributes):,} attributes; a product has at most {many:,}")
+    for name, value in attributes.items():
+        _check_text("the name of an attribute", name, longest)
+        if isinstance(value, str):
+            _check_text(name, value, longest)
+        elif isinstance(value, tuple | list):
+            _check_list(name, value, longest, most)
+        elif not isinstance(value, bool):
+            _check_number(name, value)
+
+
+def _check_text(name: str, value: object, longest: int) -> None:
+    if not isinstance(value, str):
+        raise RecordError(f"{name} is {_shown(value)}, not a text")
+    if len(value) > longest:
+        raise RecordError(f"{name} has {len(value):,} characters; at most {longest:,} are taken")
+    if value.isascii():
+        unfit = "\0" in value
+    else:
+        try:
+            unfit = b"\0" in value.encode()
+        except UnicodeEncodeError:
+            unfit = True
+    if unfit:
+        raise RecordError(f"{name} holds a character that no text may have (NUL, half a surrogate)")
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RecordError(f"{name} is {_shown(value)}, which is of no kind that a product holds")
+    if not math.isfinite(value) or (abs(value) >= 1 << 63 and isinstance(value, int)):
+        raise RecordError(f"{name} is {_shown(value)}, not a finite number of 64 bits")
+
+
+def _check_list(name: str, values: object, longest: int, most: int) -> None:
+    if not isinstance(values, tuple | list):
+        raise RecordError(f"{name} is {_shown(values)}, not a list of texts")
+    if len(values) > most:
+        raise RecordError(f"{name} lists {len(values):,} texts; at most {most:,} are taken")
+    for value in values:
+        _check_text(f"an item of {name}", value, longest)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)[:40] if not isinstance(value, int) or abs(value) < 1 << 64 else "huge"
+    return text if value is None else f"{text} ({type(value).__name__})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from .attribute_names import attribute_name
@@ -87,9 +87,8 @@ def settle_names(columns: Iterable[str]) -> dict[str, str]:
     return settled
 
 
-def free_name(name: str, kind: str | None, taken: Iterable[str]) -> str:
+def free_name(name: str, kind: str | None, taken: Container[str]) -> str:
     """Return a name like `name` that is not taken, told apart by its kind or by a number."""
-    taken = set(taken)
     if kind in _KIND_SUFFIX:
         name = f"{name}_{_KIND_SUFFIX[kind]}"
     if name not in taken:

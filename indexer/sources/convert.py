@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ...errors import RecordError
-from ..product import AttributeValue, Product
+from ..product import AttributeValue, Product, check_product
 from .columns import free_name
 from .fields import FieldMap
 from .flatten import flatten
@@ -31,14 +31,17 @@ def to_product(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "
     """Return the product that a record describes.
 
     Raises:
-        Rejected: a RecordError; there is no id, no title, or the price cannot be read.
+        Rejected: a RecordError; there is no id, no title, the price cannot be read, or
+            `check_product` refuses what came of it.
 
     """
     flat = flatten(record.fields)
     try:
-        return _convert(flat, fields, price_unit)
+        product = _convert(flat, fields, price_unit)
+        check_product(product)
     except RecordError as error:
         raise _rejected(record, error.reason) from None
+    return product
 
 
 def product_id(record: RawRecord, fields: FieldMap) -> str:

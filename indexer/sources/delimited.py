@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from .lines import numbered_lines
+from .lines import LONGEST_LINE, TOO_LONG, numbered_lines
 from .records import RawRecord, Rejected, SourceProgress
 from .stream import ByteStream
 
@@ -86,14 +86,17 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Rej
         if cells is None and not reason:
             return
         if cells is not None:
-            reason = _misfit(cells, names)
+            reason = _misfit(cells, names) or _unfinished(cells, names, lines.row[-1][1])
         if not reason:
             yield RawRecord(
                 stream.name, lines.row[0][0], dict(zip(names, cells or (), strict=False))
             )
             continue
         number, text = lines.row[0]
-        yield Rejected(reason, source=stream.name, line=number, record=text.rstrip("\r\n"))
+        ends = not lines.row[-1][1].endswith("\n")
+        yield Rejected(
+            reason, source=stream.name, line=number, record=text.rstrip("\r\n"), ends=ends
+        )
         lines.read_again()
         rows = parse()
 
@@ -105,6 +108,13 @@ def _misfit(cells: list[str], names: list[str]) -> str:
     return f"the row has {len(cells)} cells, the header has {len(names)}"
 
 
+def _unfinished(cells: list[str], names: list[str], line: str) -> str:
+    """Return why the last row seems cut; a file may well end without the end of a line."""
+    if len(cells) >= len(names) or line.endswith("\n"):
+        return ""
+    return f"the last row is unfinished: {len(cells)} of {len(names)} cells and no end of the line"
+
+
 def _delimiter(header: str) -> str:
     bare = "".join(header.split('"')[::2])
     return max(_DELIMITERS, key=bare.count)
@@ -112,18 +122,20 @@ def _delimiter(header: str) -> str:
 
 def _column_names(cells: list[str]) -> list[str]:
     """Return a name for each column: none empty, none twice."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     for position, cell in enumerate(cells, start=1):
-        name = cell.strip() or f"column_{position}"
-        copies = sum(other == name or other.startswith(f"{name}#") for other in names)
-        names.append(f"{name}#{copies + 1}" if copies else name)
-    return names
+        base = name = cell.strip() or f"column_{position}"
+        while name in names:
+            copies[base] += 1
+            name = f"{base}#{copies[base] + 1}"
+        names[name] = None
+    return list(names)
 
 
 def _text_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
     if stream.head.startswith(_UTF16):
-        text = io.TextIOWrapper(stream.body, encoding="utf-16", errors="replace", newline="\n")
-        yield from enumerate(text, start=1)
+        yield from _utf16_lines(stream)
         return
     for item in numbered_lines(stream):
         if isinstance(item, Rejected):
@@ -134,6 +146,20 @@ def _text_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
             yield number, line.decode("utf-8")
         except UnicodeDecodeError:
             yield _windows(stream.name, number, line)
+
+
+def _utf16_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
+    text = io.TextIOWrapper(stream.body, encoding="utf-16", errors="replace", newline="\n")
+    number = 0
+    while line := text.readline(LONGEST_LINE):
+        number += 1
+        start = line
+        while len(line) >= LONGEST_LINE and not line.endswith("\n"):
+            line = text.readline(LONGEST_LINE)
+        if len(start) >= LONGEST_LINE and not start.endswith("\n"):
+            yield Rejected(TOO_LONG, source=stream.name, line=number, record=start[:1000])
+        else:
+            yield number, start
 
 
 def _windows(source: str, number: int, line: bytes) -> Numbered | Rejected:

@@ -8,8 +8,9 @@ import ijson
 import orjson
 
 from .json_lines import as_record, read_json_lines
+from .lines import LONGEST_LINE
 from .records import RawRecord, Rejected, SourceProgress
-from .stream import ByteStream
+from .stream import ByteStream, Readable
 
 _BOM = b"\xef\xbb\xbf"
 _DEEPEST_ARRAY = 3
@@ -27,18 +28,41 @@ def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecor
         yield from read_json_lines(stream, progress)
         return
     position = 0
+    body = _Bounded(_without_bom(stream))
     try:
-        for value in _values(ijson.basic_parse(_without_bom(stream), use_float=True)):
+        for value in _values(ijson.basic_parse(body, use_float=True)):
             position += 1
+            body.since = 0
             product = _unwrap(value)
             if product is None:
                 progress.skip("not a product")
                 continue
             yield as_record(product, stream.name, position)
     except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
-        first_line = str(error).splitlines()[0].strip() if str(error) else "unreadable"
-        reason = f"the JSON document cannot be read further ({first_line})"
+        why = str(error).partition("\n")[0].strip() or "unreadable"
+        if body.full:
+            why = f"a value is longer than {LONGEST_LINE >> 20} MiB"
+        reason = f"the JSON document cannot be read further ({why})"
         yield Rejected(reason, source=stream.name, line=position + 1, ends=True)
+
+
+class _Bounded:
+    """Give the bytes of a document, and none any more when a single value takes too many."""
+
+    def __init__(self, inner: Readable) -> None:
+        self._inner = inner
+        self.since = 0
+
+    @property
+    def full(self) -> bool:
+        return self.since > LONGEST_LINE
+
+    def read(self, size: int = -1) -> bytes:
+        if self.full:
+            return b""
+        data = self._inner.read(size)
+        self.since += len(data)
+        return data
 
 
 def is_json_lines(head: bytes) -> bool:
@@ -52,7 +76,7 @@ def is_json_lines(head: bytes) -> bool:
         return False
 
 
-def _without_bom(stream: ByteStream) -> object:
+def _without_bom(stream: ByteStream) -> Readable:
     if stream.head.startswith(_BOM):
         stream.body.read(len(_BOM))
     return stream.body

@@ -39,16 +39,20 @@ def as_record(value: object, source: str, line: int) -> RawRecord | Rejected:
 def _second_try(
     source: str, number: int, line: bytes, error: orjson.JSONDecodeError
 ) -> RawRecord | Rejected:
-    """Read what Python writes though JSON forbids it: NaN, Infinity, lone surrogates."""
+    """Read what Python writes though JSON forbids it: NaN, Infinity, lone surrogates.
+
+    A broken line without an end is the last one, where the file may have been cut.
+    """
+    ends = not line.endswith(b"\n")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as bad:
         reason = f"the line is not UTF-8 (byte {bad.start + 1})"
         read = line.decode("utf-8", "replace")
-        return Rejected(reason, source=source, line=number, record=read)
+        return Rejected(reason, source=source, line=number, record=read, ends=ends)
     try:
         value = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         reason = f"the line is not JSON ({error.msg.split(':')[0]}, column {error.colno})"
-        return Rejected(reason, source=source, line=number, record=text)
+        return Rejected(reason, source=source, line=number, record=text, ends=ends)
     return as_record(value, source, number)

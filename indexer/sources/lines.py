@@ -10,6 +10,8 @@ from .stream import ByteStream
 LONGEST_LINE = 1 << 26
 """64 MiB: a longer line is rejected unread."""
 
+TOO_LONG = f"the line is longer than {LONGEST_LINE >> 20} MiB"
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,5 +34,4 @@ def _too_long(stream: ByteStream, number: int, line: bytes) -> Rejected:
     start = line[:1000].decode("utf-8", "replace")
     while line and not line.endswith(b"\n"):
         line = stream.body.readline(LONGEST_LINE)
-    reason = f"the line is longer than {LONGEST_LINE >> 20} MiB"
-    return Rejected(reason, source=stream.name, line=number, record=start)
+    return Rejected(TOO_LONG, source=stream.name, line=number, record=start)

@@ -11,6 +11,7 @@ from itertools import chain
 import orjson
 
 from ..product import Product
+from .bounds import bounded
 from .convert import product_id, to_product
 from .fields import FieldMap
 from .load import Records, read_records
@@ -108,7 +109,7 @@ def _items(
     on_recognised: Callable[[str, FieldMap], None] | None,
     progress: SourceProgress,
 ) -> Iterator[SourceItem | Rejected]:
-    records = complete_rows(records, progress)
+    records = complete_rows(_bounded(records, progress), progress)
     head: list[RawRecord | Rejected] = []
     sample: list[RawRecord] = []
     for item in records:
@@ -128,6 +129,11 @@ def _items(
         on_recognised(spec, fields)
     for item in chain(head, records):
         yield item if isinstance(item, Rejected) else _item(item, fields, price_unit)
+
+
+def _bounded(records: Records, progress: SourceProgress) -> Records:
+    for item in records:
+        yield item if isinstance(item, Rejected) else bounded(item, progress.cut)
 
 
 def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | Rejected:

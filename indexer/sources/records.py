@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -48,11 +49,13 @@ class SourceProgress:
     Attributes:
         total: bytes of all sources together; None where one has no known size.
         skipped: rows that are no products and no errors, counted by what they are.
+        cut: cells that were longer than a text may be, counted by their column.
 
     """
 
     total: int | None = None
     skipped: dict[str, int] = field(default_factory=dict)
+    cut: Counter[str] = field(default_factory=Counter)
     _finished: int = 0
     _position: Callable[[], int] | None = None
 

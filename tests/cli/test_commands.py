@@ -224,3 +224,22 @@ def test_an_interruption_says_what_to_do(
             main()
         assert ended.value.code == 130
         assert capsys.readouterr().err == told
+
+
+def test_a_sync_that_deletes_nothing_for_a_reason_does_not_succeed(
+    dsv3: Runner, tmp_path: Path
+) -> None:
+    source, shop = tmp_path / "a.jsonl", tmp_path / "s.dsv3"
+    rows = [json.dumps({"id": str(n), "title": f"Thing {n}"}) for n in range(10)]
+    source.write_text("\n".join(rows))
+    index = ("index", source, "--into", shop, "--encoder", "hashing", "--workers", "1")
+    assert dsv3(*index, "--sync").returncode == 0
+    source.write_text("\n".join(rows[:5]) + '\n{"id": "5", "ti')
+    cut = dsv3(*index, "--sync", "--allow-deleting", "1")
+    assert cut.returncode == 1
+    assert "could not be read to its end" in cut.stdout
+    source.write_text("\n".join(rows[:5]))
+    many = dsv3(*index, "--sync")
+    assert many.returncode == 1
+    assert "--allow-deleting 0.5" in many.stdout
+    assert dsv3(*index, "--sync", "--allow-deleting", "0.5").returncode == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from dsv3 import ECommRetriever, Product
 from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.errors import Dsv3Error, EncoderError, InputError, RecordError, ShopError
 from dsv3.indexer import build
+from dsv3.indexer import catalog as catalog_module
 from dsv3.indexer.catalog import Catalog, Change
 from dsv3.indexer.index import Indexed, index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
 from dsv3.indexer.lexical.index import LexicalDocument
+from dsv3.indexer.product import LONGEST_ID, LONGEST_TEXT, MOST_ATTRIBUTES
 from dsv3.indexer.snapshot import Snapshot
 from dsv3.indexer.sources.products import SourceItem
 
@@ -115,7 +118,13 @@ def test_sync_deletes_what_is_no_longer_there(source: Source) -> None:
     source.index([record(n) for n in range(10)])
     kept = source.index([record(n) for n in range(4)])
     assert kept.products == 10
-    synced = source.index([record(n) for n in range(4)], reading={"sync": True})
+    fewer = [record(n) for n in range(4)]
+    refused = source.index(fewer, reading={"sync": True})
+    assert refused.ingested is not None
+    assert (refused.ingested.deleted, refused.products) == (0, 10)
+    assert "6 of 10" in refused.ingested.kept
+    assert "--allow-deleting 0.6" in refused.ingested.kept
+    synced = source.index(fewer, reading={"sync": True, "most_deleted": 0.6})
     assert synced.ingested is not None
     assert (synced.ingested.deleted, synced.products) == (6, 4)
     assert len(titles(source.shop, "product", k=50)) == 4
@@ -288,18 +297,20 @@ def test_a_shop_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
         index_shop(file)
 
 
-@pytest.mark.parametrize("cut", ["gzip", "array", "nothing"])
+@pytest.mark.parametrize("cut", ["gzip", "array", "nothing", "line", "row"])
 def test_sync_deletes_nothing_where_the_source_breaks_off(local: Source, cut: str) -> None:
     local.index([record(n) for n in range(30)])
     broken = {
         "gzip": (".jsonl.gz", gzip.compress(local.file.read_bytes())[:-40]),
         "array": (".json", b"[" + local.file.read_bytes().replace(b"\n", b",")[:900]),
         "nothing": (".jsonl", b""),
+        "line": (".jsonl", local.file.read_bytes()[:-20]),
+        "row": (".csv", b"id,title,price\np1,x,2\np2,y"),
     }
     suffix, content = broken[cut]
     file = local.file.with_suffix(suffix)
     file.write_bytes(content)
-    done = index_shop(local.shop, Reading([str(file)], sync=True))
+    done = index_shop(local.shop, Reading([str(file)], sync=True, most_deleted=1))
     assert done.ingested is not None
     assert done.ingested.kept
     assert (done.ingested.deleted, done.products) == (0, 30)
@@ -491,3 +502,83 @@ def test_a_first_run_that_was_not_finished_is_told_and_finished(
     assert done.built is not None
     assert done.built.manifest.encoder["name"] == "hashing:64"
     assert done.built.encoding.encoded == 0
+
+
+def test_cells_and_records_that_are_too_long_are_told(local: Source) -> None:
+    long = "word " * 50_000
+    wide = record(3, **{f"f{n}": 1 for n in range(MOST_ATTRIBUTES + 1)})
+    done = local.index([record(1, title=long, spec={"note": [long]}), record(2), wide])
+    assert done.ingested is not None
+    assert done.ingested.cut == {"title": 1, "spec": 1}
+    [reason] = done.ingested.rejected
+    assert "fields; at most" in reason
+    assert done.products == 2
+    with ECommRetriever.open(local.shop) as retriever:
+        [product] = retriever.catalog.get(["p1"])
+    assert product is not None
+    assert len(product.title) <= LONGEST_TEXT
+
+
+BAD: list[dict[str, Any]] = [
+    {"product_id": 5},
+    {"product_id": ""},
+    {"product_id": "x" * (LONGEST_ID + 1)},
+    {"title": None},
+    {"title": ""},
+    {"title": "half \ud800"},
+    {"title": "nul \0"},
+    {"title": "x" * (LONGEST_TEXT + 1)},
+    {"description": None},
+    {"brand": 5},
+    {"price": "5"},
+    {"price": math.nan},
+    {"price": True},
+    {"in_stock": 1},
+    {"codes": None},
+    {"codes": "123"},
+    {"codes": (None,)},
+    {"codes": (123,)},
+    {"attributes": None},
+    {"attributes": {"colour": None}},
+    {"attributes": {5: "x"}},
+    {"attributes": {"sizes": (1, 2)}},
+    {"attributes": {"size": {"a": 1}}},
+    {"attributes": {"size": math.inf}},
+    {"attributes": {"size": 1 << 70}},
+]
+
+
+@pytest.mark.parametrize("wrong", BAD, ids=[str(each)[:40] for each in BAD])
+def test_what_cannot_be_indexed_is_refused_at_the_door(
+    local: Source, wrong: dict[str, Any]
+) -> None:
+    local.index([record(1)])
+    with ECommRetriever.open(local.shop) as retriever:
+        with pytest.raises(RecordError, match="cannot be stored"):
+            retriever.upsert([Product(**{"product_id": "b", "title": "Bad", **wrong})])
+        retriever.upsert([Product("c", "Good")])
+        assert len(retriever.catalog) == 2
+        assert retriever.retrieve("good", mode="lexical").total == 1
+
+
+def test_a_build_names_and_leaves_out_what_was_stored_before(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.index([record(1), record(2)])
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_module, "check_product", lambda product: None)
+        with Catalog(local.shop / "catalog.sqlite") as catalog:
+            catalog.upsert(
+                [
+                    Product("bad", "Bad", attributes={"colour": None}),  # type: ignore[dict-item]
+                    Product("p1", "Bad, too", codes=(None,)),  # type: ignore[arg-type]
+                    Product("good", "Good"),
+                ]
+            )
+    done = index_shop(local.shop)
+    assert done.built is not None
+    assert set(done.built.left_out) == {"bad", "p1"}
+    assert "colour is None" in done.built.left_out["bad"]
+    with ECommRetriever.open(local.shop) as retriever:
+        found = [hit.product_id for hit in retriever.retrieve("").hits]
+    assert sorted(found) == ["good", "p2"]

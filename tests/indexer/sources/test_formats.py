@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from dsv3.errors import InputError
+from dsv3.indexer.sources import delimited, json_document
 from dsv3.indexer.sources import stream as stream_module
 from dsv3.indexer.sources.load import read_records
 from dsv3.indexer.sources.records import RawRecord, Rejected, SourceProgress
@@ -247,3 +248,92 @@ def test_endless_stream_is_read_in_constant_memory(
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "whole"),
+    [
+        ("a.jsonl", '{"id": 1}\n{"id": 2}\n{"id": 3, "ti', 2),
+        ("b.csv", "id,title,price\n1,x,2\n2,y", 1),
+        ("c.csv", 'id,title,price\n1,x,2\n2,"y', 1),
+        ("d.tsv", "id\ttitle\n1\tx\n2", 1),
+        ("e.json", '[{"id": 1}, {"id": 2}, {"id"', 2),
+    ],
+)
+def test_an_unfinished_last_line_is_a_break_off(
+    write: Any, name: str, content: str, whole: int
+) -> None:
+    *records, last = read_records(write(name, content))
+    assert isinstance(last, Rejected)
+    assert last.ends
+    assert [type(item) for item in records] == [RawRecord] * whole
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.jsonl", '{"id": 1}\nnonsense\n{"id": 2}'), ("b.csv", "id,title,price\n1,x\n2,y,3")],
+)
+def test_a_file_may_end_without_the_end_of_a_line(write: Any, name: str, content: str) -> None:
+    found = list(read_records(write(name, content)))
+    assert isinstance(found[-1], RawRecord)
+    assert not any(isinstance(item, Rejected) and item.ends for item in found)
+
+
+def test_columns_of_one_name_are_told_apart_whatever_they_are_called(write: Any) -> None:
+    [record] = fields_of(write("a.csv", "a,a,a#2,a,,\n1,2,3,4,5,6\n"))
+    assert record == {
+        "a": "1", "a#2": "2", "a#2#2": "3", "a#3": "4", "column_5": "5", "column_6": "6"
+    }  # fmt: skip
+
+
+def test_names_of_columns_are_given_one_by_one(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work for each column does not grow with their number."""
+    looked_at = 0
+
+    class Counted(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return str.__eq__(self, other)
+
+        def strip(self, *_marks: Any) -> str:
+            return self
+
+    names = delimited._column_names([Counted(f"c{n}") for n in range(3000)])
+    assert len(names) == 3000
+    assert looked_at < 30_000
+
+
+def test_a_value_without_end_is_not_held(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_document, "LONGEST_LINE", 1 << 18)
+    long = b"x" * (1 << 22)
+    given = 0
+    real = stream_module._Tolerant._read
+
+    def counted(self: Any, size: int) -> bytes:
+        nonlocal given
+        data = real(self, size)
+        given += len(data)
+        return data
+
+    monkeypatch.setattr(stream_module._Tolerant, "_read", counted)
+    spec = write("a.json", b'[{"id": 1}, {"id": 2, "t": "' + long + b'"}, {"id": 3}]')
+    first, last = read_records(spec)
+    assert isinstance(first, RawRecord)
+    assert isinstance(last, Rejected)
+    assert last.ends
+    assert "longer than" in last.reason
+    assert given < 4 << 20
+
+
+def test_a_utf16_line_without_end_is_not_held(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "LONGEST_LINE", 1000)
+    content = "id,title\n1," + "x" * 5000 + "\n2,y\n"
+    long, short = read_records(write("a.csv", content.encode("utf-16")))
+    assert isinstance(long, Rejected)
+    assert "the line is longer" in long.reason
+    assert isinstance(short, RawRecord)
+    assert (short.line, short.fields["id"]) == (3, "2")
