@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from pathlib import Path
 from .errors import InputError
 
 _CHUNK = 1 << 20
+_TEMPORARY = re.compile(r"\..+\.unfinished-[0-9]+")
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, make it durable, and rename it into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -28,6 +30,13 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed `write_whole` left in a folder; nobody may be writing there."""
+    for left in folder.glob(".*.*"):
+        if _TEMPORARY.fullmatch(left.name) and left.is_file():
+            left.unlink(missing_ok=True)
 
 
 def free_folder(path: str | Path) -> Path:

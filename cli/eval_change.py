@@ -32,7 +32,7 @@ def change(
     most_loss: MostLoss = 0.012,
     adopt: Adopt = False,
     layout: Annotated[str, typer.Option(help="Of the judgments; auto recognises it.")] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Processes that encode.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that encode.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Judge a change of a shop's settings before it is made; exits with 1 if it loses too much."""

@@ -87,7 +87,8 @@ def index(
         typer.Option(help="Keep the catalog at this URL, as in postgresql+psycopg://host/db."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that encode; one for each core if not given.")
+        int | None,
+        typer.Option(min=1, help="Processes that encode; one for each core if not given."),
     ] = None,
     device: Annotated[
         Device, typer.Option(help="Where texts are encoded; auto takes a GPU where there is one.")

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
-from ..errors import MissingExtra, RecordError, ShopError
+from ..errors import InputError, MissingExtra, RecordError, ShopError
 from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
 from .product import Product, check_product, product_digest
 
@@ -125,13 +125,14 @@ class Catalog:
             writes nothing, no file beside an SQLite one either, unless a writer is at work.
 
     Raises:
+        InputError: `url` is no URL, or names a database in memory.
         NoCatalog: there is none, and `mode` is not "create".
         ShopError: the database cannot be reached, or is of a newer format.
         MissingExtra: the database's driver is not installed.
     """
 
     def __init__(self, url: str | Path, *, mode: Mode = "create") -> None:
-        self.url = sa.make_url(f"sqlite:///{url}" if isinstance(url, Path) else url)
+        self.url = _url(url)
         try:
             self._engine = _engine(self.url, mode)
             try:
@@ -378,6 +379,21 @@ class Catalog:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _url(url: str | Path) -> sa.URL:
+    if isinstance(url, Path):
+        return sa.URL.create("sqlite", database=str(url))
+    try:
+        found = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise InputError(
+            f"the catalog {url.rpartition('@')[2]!r} is no database URL such as "
+            "sqlite:///shop.db or postgresql+psycopg://user@host/shop"
+        ) from None
+    if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
+        raise InputError(f"the catalog {url} would be lost with the process; name a file")
+    return found
 
 
 def _engine(url: sa.URL, mode: Mode) -> sa.Engine:

@@ -23,6 +23,7 @@ import orjson
 
 from ..errors import ShopError
 from ..files import checksum, sync_folder, sync_tree, write_whole
+from .typed import typed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -70,14 +71,13 @@ class Manifest:
             stored = orjson.loads(path.read_bytes())
         except (OSError, orjson.JSONDecodeError) as error:
             raise ShopError(f"{path} cannot be read ({error}); {mend}") from None
-        if stored.get("format") != FORMAT:
-            raise ShopError(
-                f"{folder} has format {stored.get('format')}, this dsv3 reads {FORMAT}; {mend}"
-            )
+        found = stored.get("format") if isinstance(stored, dict) else None
+        if found != FORMAT:
+            raise ShopError(f"{folder} has format {found}, this dsv3 reads {FORMAT}; {mend}")
         try:
-            return cls(**stored)
-        except TypeError:
-            raise ShopError(f"{path} lacks entries; {mend}") from None
+            return typed(cls, stored)
+        except TypeError as error:
+            raise ShopError(f"{path} is not whole ({error}); {mend}") from None
 
     def write(self, folder: Path) -> None:
         """Write the manifest into its generation's folder."""
@@ -202,7 +202,7 @@ class Generations:
     def current(self) -> Path | None:
         """Return the folder of the live generation; None before the first."""
         try:
-            name = self.pointer.read_text().strip()
+            name = self.pointer.read_text(errors="replace").strip()
         except FileNotFoundError:
             return None
         folder = self.folder / name
@@ -238,7 +238,10 @@ class Generations:
         """Give a folder to fill; make it generation `number` unless the block raises."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(".new-*"):  # of a run that was killed
-            shutil.rmtree(left)
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
         temporary = self.folder / f".new-{number:06d}"
         temporary.mkdir()
         try:

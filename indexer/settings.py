@@ -13,6 +13,7 @@ from ..errors import InputError, ShopError
 from ..files import write_whole
 from . import template
 from .known_fields import KEYWORD_WEIGHTS
+from .typed import typed
 
 DEFAULT_BOOSTS = KEYWORD_WEIGHTS
 
@@ -101,9 +102,12 @@ class Settings:
             return cls()
         try:
             stored = orjson.loads(path.read_bytes())
-            return cls(**(stored | {"ranking": Ranking(**stored["ranking"])}))
-        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-            raise ShopError(f"{path} cannot be read as settings: {error}") from None
+            return typed(cls, stored)
+        except (orjson.JSONDecodeError, TypeError, InputError) as error:
+            raise ShopError(
+                f"{path} cannot be read as settings: {error}; put it right, or "
+                "restore it from a copy"
+            ) from None
 
     def write(self, path: Path) -> None:
         """Write the settings where `read` finds them, whole or not at all."""

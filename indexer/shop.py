@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ShopError
-from ..files import sync_folder
+from ..files import remove_unfinished, sync_folder
 from .generation import Generations, Manifest
 from .settings import Settings
 
@@ -177,6 +177,7 @@ class Shop:
         from . import lock
 
         with lock.writing(self.folder, lock.WAIT if wait is None else wait):
+            remove_unfinished(self.folder)
             yield
 
     def make_folder(self) -> bool:

@@ -48,11 +48,13 @@ def create_app(shop: ECommRetriever, *, workers: int | None = None) -> Starlette
         shop: an open shop; the caller closes it.
         workers: searches that run at once; None takes one for each core.
     """
-    return _Server(shop, workers or available_cores()).app
+    return _Server(shop, available_cores() if workers is None else workers).app
 
 
 class _Server:
     def __init__(self, shop: ECommRetriever, workers: int) -> None:
+        if workers < 1:
+            raise InputError(f"workers must be at least 1, not {workers}")
         self._shop = shop
         self._workers = workers
         self._limiter = CapacityLimiter(workers)

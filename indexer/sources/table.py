@@ -61,11 +61,13 @@ def _opened(spec: str) -> Iterator[tuple[Engine, Table, str]]:
 def _parse(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise InputError(f"{address} is not a database URL") from error
     # SQLite would make an empty database of a file that is missing.
     file = url.database if url.get_backend_name() == "sqlite" else None
-    if file and not file.startswith((":memory:", "file:")) and not Path(file).exists():
+    if url.get_backend_name() == "sqlite" and file in (None, "", ":memory:"):
+        raise InputError(f"{address} names no file: a database in memory is empty")
+    if file and not file.startswith("file:") and not Path(file).exists():
         raise InputError(f"there is no file {file}")
     return url
 

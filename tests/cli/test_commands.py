@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -243,3 +244,61 @@ def test_a_sync_that_deletes_nothing_for_a_reason_does_not_succeed(
     assert many.returncode == 1
     assert "--allow-deleting 0.5" in many.stdout
     assert dsv3(*index, "--sync", "--allow-deleting", "0.5").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["serve", "--port", "99999"], "or equal to 65535"),
+        (["serve", "--workers", "-3"], "or equal to 1"),
+        (["index", "--workers", "-3"], "or equal to 1"),
+        (["index", "--catalog", "notaurl"], "no database URL"),
+        (["index", "--catalog", "sqlite://u:hid@den:x:y/d"], "no database URL"),
+        (["index", "--catalog", "sqlite:///:memory:"], "lost with the process"),
+        (["index", "--catalog", "sqlite://"], "lost with the process"),
+        (["index", "sqlite:///:memory:#products"], "names no file"),
+        (["index", "sqlite://x:x:y#products"], "not a database URL"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(
+    dsv3: Runner, tmp_path: Path, options: list[str], message: str
+) -> None:
+    command, *others = options
+    shop = tmp_path / "s.dsv3"
+    where = ["--in", shop] if command == "serve" else [CATALOG, "--into", shop]
+    done = dsv3(command, *where, *others, *(["--encoder", "hashing"] if command == "index" else []))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "hid" not in done.stderr
+    assert not shop.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("manifest", b"[]"),
+        ("manifest", b'{"format": 1}'),
+        ("manifest", b"{"),
+        ("CURRENT", b"\xff\xfe"),
+        ("settings.json", b"[]"),
+        ("settings.json", b'{"encoder": 5, "ranking": {}}'),
+        ("settings.json", b'{"dim": "x", "ranking": {}}'),
+        ("settings.json", b'{"catalog": 7, "ranking": {}}'),
+        ("settings.json", b'{"template": null}'),
+        ("settings.json", b'{"ranking": {"dense_weight": "x"}}'),
+        ("settings.json", b'{"ranking": {"boosts": {"title": "x"}}}'),
+        ("settings.json", b'{"unknown": 1}'),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line(
+    dsv3: Runner, sample_shop: Path, tmp_path: Path, file: str, content: bytes
+) -> None:
+    shop = tmp_path / "s.dsv3"
+    shutil.copytree(sample_shop, shop)
+    pointed = shop / "generations" / (shop / "CURRENT").read_text().strip() / "manifest.json"
+    (pointed if file == "manifest" else shop / file).write_bytes(content)
+    for command in (["search", "x", "--in", shop], ["info", shop], ["index", "--into", shop]):
+        done = dsv3(*command)
+        assert done.returncode == 1, command
+        said = " ".join((done.stdout + done.stderr).split())
+        assert file in said or "generations/" in said, command

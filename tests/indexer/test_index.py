@@ -582,3 +582,20 @@ def test_a_build_names_and_leaves_out_what_was_stored_before(
     with ECommRetriever.open(local.shop) as retriever:
         found = [hit.product_id for hit in retriever.retrieve("").hits]
     assert sorted(found) == ["good", "p2"]
+
+
+def test_what_a_killed_run_left_is_removed(local: Source, tmp_path: Path) -> None:
+    local.index([record(1)])
+    left = [local.shop / f".{name}.unfinished-123" for name in ("settings.json", "CURRENT")]
+    for path in left:
+        path.write_text("half")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("mine")
+    (local.shop / "generations" / ".new-000002").symlink_to(elsewhere)
+    (local.shop / "generations" / ".new-000003").write_text("a file")
+    done = local.index([record(1), record(2)])
+    assert done.products == 2
+    assert not any(path.exists() for path in left)
+    assert (elsewhere / "mine").exists()
+    assert not list((local.shop / "generations").glob(".new-*"))
