@@ -23,6 +23,8 @@ def known_field(name: str, fields: Mapping[str, Field]) -> str:
     Raises:
         InputError: there is no such field; the message names the nearest.
     """
+    if name in fields:
+        return name
     names = {each.casefold(): each for each in fields}
     if name.casefold() in names:
         return names[name.casefold()]

@@ -316,7 +316,7 @@ def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candi
 def _with_similarity(near: Nearest, rows: RowArray, scope: Scope) -> Candidates:
     """Return neighbours and after them the other rows that a lane put forward, scored."""
     found = near.candidates
-    others = np.setdiff1d(rows, found.rows)
+    others = np.sort(rows[~np.isin(rows, found.rows)])
     if not len(others):
         return found
     scores = (scope.snapshot.vectors.vectors(others) @ near.vector).astype(np.float32)
@@ -350,7 +350,7 @@ def _drop_far(
 ) -> Candidates:
     """Keep what the words match as a whole, and what is near enough without them."""
     close = dense.rows[dense.scores >= floor]
-    return fused.where(np.isin(fused.rows, np.union1d(close, matches.rows)))
+    return fused.where(np.isin(fused.rows, np.concatenate([close, matches.rows])))
 
 
 def _put_first(codes: RowArray, fused: Candidates) -> Candidates:

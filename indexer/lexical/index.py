@@ -40,7 +40,8 @@ _WORD = re.compile(r"[^\W_]+")
 _CORRECTED_KEPT = 1024
 _LONGEST_CORRECTED = 1_000  # of a longer text, the beginning says what is meant
 _RAISED = 1e6  # above any score of BM25
-_FEW_ROWS = 2_000  # up to here a filter is handed to tantivy as a set of terms
+_FEW_ROWS = 2_000  # up to here a filter may be handed to tantivy as a set of terms
+_MOST_LISTED = 5_000  # up to here listing matches costs less than a set of terms
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -115,20 +116,19 @@ class LexicalIndex:
         if rows is None:
             return self._run(query.ranking, k)
         passing = np.flatnonzero(rows)
-        if len(passing) <= _FEW_ROWS:
+        limit = int(2 * k * len(rows) / max(len(passing), 1)) + k
+        if len(passing) <= _FEW_ROWS and min(limit, query.most_ranked) > _MOST_LISTED:
             return self._run(self._queries.within(query.ranking, passing.tolist()), k)
-        return self._widening(query.ranking, k, rows)
+        return self._widening(query.ranking, k, rows, limit)
 
-    def _widening(self, query: tantivy.Query, k: int, rows: BoolArray) -> Candidates:
+    def _widening(self, query: tantivy.Query, k: int, rows: BoolArray, limit: int) -> Candidates:
         """Ask for more and more until k rows pass the mask or the matches are exhausted."""
-        share = max(np.count_nonzero(rows) / max(len(rows), 1), 1e-6)
-        limit = int(2 * k / share) + k
         while True:
             found = self._run(query, limit)
             inside = found.rows < len(rows)
             passes = np.zeros(len(found), np.bool_)
             passes[inside] = rows[found.rows[inside]]
-            if np.count_nonzero(passes) >= k or len(found) < limit:
+            if np.count_nonzero(passes) >= k or len(found) < limit or limit >= len(self):
                 return Candidates(found.rows[passes][:k], found.scores[passes][:k])
             limit *= 4
 
@@ -139,10 +139,13 @@ class LexicalIndex:
     def matching_among(self, query: ParsedQuery, rows: RowArray) -> tuple[RowArray, int]:
         """Return those of some rows that match the query as a whole, and how many rows do in all.
 
-        One pass: the rows asked for are raised above all others.
+        One pass: few matches are listed, and of many the rows asked for raised above all others.
         """
         if query.matching is None:
             return NO_ROWS, 0
+        if query.most_matching <= _MOST_LISTED:
+            every = self.matching(query).rows
+            return every[np.isin(every, rows)], len(every)
         raised = self._queries.raising(query.matching, rows.tolist(), _RAISED)
         # Its stub lacks `count`.
         found: Any = self._searcher.search(raised, max(len(rows), 1), count=True)

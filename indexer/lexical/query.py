@@ -29,11 +29,15 @@ class ParsedQuery:
         text: the text, spelling-corrected.
         ranking: matches whatever holds any term or code of it; None where it holds no term.
         matching: matches what holds most of its terms.
+        most_ranked: no more products than that match `ranking`.
+        most_matching: no more products than that match `matching`.
     """
 
     text: str
     ranking: tantivy.Query | None
     matching: tantivy.Query | None
+    most_ranked: int = 0
+    most_matching: int = 0
 
 
 class QueryBuilder:
@@ -55,9 +59,10 @@ class QueryBuilder:
 
         Of one or two terms all have to be there to match as a whole, of more three quarters.
         """
-        parts = self._terms(text, boosts, prefix=prefix)
+        parts, most = self._terms(text, boosts, prefix=prefix)
         codes = self._codes_within(text)
         ranking = matching = None
+        needed = 1
         if parts or codes:
             should = [(self._occur.Should, part) for part in (*parts, *codes)]
             ranking = self._query.boolean_query(should)
@@ -66,7 +71,9 @@ class QueryBuilder:
             matching = self._query.boolean_query(
                 [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
             )
-        return ParsedQuery(text, ranking, matching)
+        if codes:
+            return ParsedQuery(text, ranking, matching, self._searcher.num_docs, most // needed)
+        return ParsedQuery(text, ranking, matching, most, most // needed)
 
     def code(self, text: str) -> tantivy.Query | None:
         """Build a query for products whose id or code equals the whole text."""
@@ -94,19 +101,21 @@ class QueryBuilder:
 
     def _terms(
         self, text: str, boosts: Mapping[str, float], *, prefix: bool
-    ) -> list[tantivy.Query]:
+    ) -> tuple[list[tantivy.Query], int]:
+        """Return a query for each term, and how many matches they have at most, added up."""
         terms = self._analysis.terms(text)[:_MOST_TERMS]
         fields = {field: boost for field, boost in boosts.items() if boost > 0}
-        parts = []
-        for place, term in enumerate(terms):
-            if prefix and place == len(terms) - 1:
-                parts.append(self._each_field(fields, term, prefix=True))
-            else:
-                parts.append(self._each_field(fields, term))
-        return parts
+        unfinished = terms[-1:] if prefix else []
+        parts, most = [], self._searcher.num_docs * len(unfinished)
+        for term in terms[: len(terms) - len(unfinished)]:
+            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
+            parts.append(self._each_field(fields, term, counts))
+            most += sum(counts.values())
+        parts += [self._each_prefixed(fields, start) for start in unfinished]
+        return parts, most
 
     def _each_field(
-        self, fields: Mapping[str, float], term: str, *, prefix: bool = False
+        self, fields: Mapping[str, float], term: str, counts: Mapping[str, int]
     ) -> tantivy.Query:
         """Match a term in any field; the best one counts.
 
@@ -114,35 +123,34 @@ class QueryBuilder:
         of cross-field search). By each field's own count, a word that many titles hold would
         weigh most where it stands by chance, in the one description that mentions it.
         """
-        if prefix:
-            weights = fields
-            make = self._prefixed
-        else:
-            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
-            often = self._rarity(max(counts.values(), default=0))
-            weights = {
-                field: boost * often / self._rarity(counts[field])
-                for field, boost in fields.items()
-                if counts[field]
-            }
-            make = self._exact
-        if not weights:
-            return self._query.empty_query()
-        boosted = [
-            self._query.boost_query(make(field, term), weight) for field, weight in weights.items()
-        ]
-        return self._query.disjunction_max_query(boosted)
+        often = self._rarity(max(counts.values(), default=0))
+        return self._best(
+            self._query.boost_query(
+                self._query.term_query(self._schema, field, term, "freq"),
+                boost * often / self._rarity(counts[field]),
+            )
+            for field, boost in fields.items()
+            if counts[field]
+        )
+
+    def _each_prefixed(self, fields: Mapping[str, float], start: str) -> tantivy.Query:
+        """Match any term that begins so in any field."""
+        return self._best(
+            self._query.boost_query(
+                self._query.fuzzy_term_query(self._schema, field, start, 0, True, prefix=True),
+                boost,
+            )
+            for field, boost in fields.items()
+        )
+
+    def _best(self, queries: Iterable[tantivy.Query]) -> tantivy.Query:
+        some = list(queries)
+        return self._query.disjunction_max_query(some) if some else self._query.empty_query()
 
     def _rarity(self, count: int) -> float:
         """Return the weight that BM25 gives a term of so many documents (Robertson & Zaragoza)."""
         total = self._searcher.num_docs
         return math.log(1 + (total - count + 0.5) / (count + 0.5))
-
-    def _exact(self, field: str, term: str) -> tantivy.Query:
-        return self._query.term_query(self._schema, field, term, "freq")
-
-    def _prefixed(self, field: str, term: str) -> tantivy.Query:
-        return self._query.fuzzy_term_query(self._schema, field, term, 0, True, prefix=True)
 
     def nearest(self, word: str, term: str) -> str | None:
         """Return the term that one which no product has may be meant for; None where none is.

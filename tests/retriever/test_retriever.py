@@ -4,18 +4,22 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from dsv3 import ECommRetriever, Product
+from dsv3.encoder.base import FloatArray
 from dsv3.encoder.hashing import HashingEncoder
 from dsv3.errors import FilterError, InputError, ShopError
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.settings import Ranking
+from dsv3.indexer.vectors.base import Neighbors
 from dsv3.retriever.query import Mode
 
 CATALOG = Path(__file__).parents[2] / "sample_data" / "catalogue.jsonl"
@@ -191,13 +195,43 @@ def test_bad_arguments_are_one_clear_line(
         shop.retrieve("mouse", where="nonsense <")
 
 
-def test_many_at_once_equal_one_by_one(shop: ECommRetriever) -> None:
-    queries = ["mouse", "tent", "coffee", "dog toy"] * 5
-    one_by_one = [[h.product_id for h in shop.retrieve(query)] for query in queries]
-    assert [[h.product_id for h in r] for r in shop.retrieve_many(queries)] == one_by_one
+@pytest.mark.parametrize(
+    "options", [{}, {"where": "price < 60"}, {"mode": "dense"}, {"mode": "lexical"}]
+)
+def test_many_at_once_equal_one_by_one(shop: ECommRetriever, options: dict[str, Any]) -> None:
+    queries = ["mouse", "tent", "", "coffee", str(RECORDS[5]["gtin"]), "dog toy", "wireles"] * 5
+    one_by_one = [shop.retrieve(query, **options) for query in queries]
+    for one, same in zip(one_by_one, shop.retrieve_many(queries, **options), strict=True):
+        assert [hit.product_id for hit in same] == [hit.product_id for hit in one]
+        assert np.allclose([hit.score for hit in same], [hit.score for hit in one], atol=1e-5)
+        assert same.total == one.total
     with ThreadPoolExecutor(8) as pool:
-        at_once = list(pool.map(shop.retrieve, queries))
-    assert [[h.product_id for h in r] for r in at_once] == one_by_one
+        at_once = list(pool.map(partial(shop.retrieve, **options), queries))
+    assert [page.hits for page in at_once] == [page.hits for page in one_by_one]
+
+
+def test_many_queries_are_encoded_and_searched_in_one_call(
+    shop: ECommRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[list[str]] = []
+    searched: list[int] = []
+    encode, vectors = shop.encoder.encode_queries, shop.snapshot().vectors
+    search = vectors.search
+
+    def counted_encode(texts: Sequence[str]) -> FloatArray:
+        encoded.append(list(texts))
+        return encode(texts)
+
+    def counted_search(queries: FloatArray, *arguments: Any) -> Neighbors:
+        searched.append(len(queries))
+        return search(queries, *arguments)
+
+    monkeypatch.setattr(shop.encoder, "encode_queries", counted_encode)
+    monkeypatch.setattr(vectors, "search", counted_search)
+    shop.retrieve("walnut bowl")
+    shop.retrieve_many(["walnut bowl", "oak table", "walnut bowl", "brass lamp", "oak table"])
+    assert encoded == [["walnut bowl"], ["oak table", "brass lamp"]]
+    assert searched == [1, 5]
 
 
 def test_upsert_and_delete_are_seen_at_once(own: ECommRetriever) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dsv3 import Product
 from dsv3.errors import InputError
+from dsv3.indexer.lexical import index as lexical_index
 from dsv3.indexer.lexical.analysis import LANGUAGES, Analysis, normalise_code
 from dsv3.indexer.lexical.index import BoolArray, LexicalDocument, LexicalIndex, LexicalWriter
 from dsv3.indexer.settings import DEFAULT_BOOSTS
@@ -90,18 +91,36 @@ def test_matches_the_text_as_a_whole(index: LexicalIndex) -> None:
     "text", ["wireless mouse", "mouse", "wireless mouse for the keyboard", "tn-2110 toner", ""]
 )
 @pytest.mark.parametrize("among", [[1, 3], [0, 1, 2, 3, 4, 5, 6], [5], []])
+@pytest.mark.parametrize("most_listed", [-1, 5000])
 def test_matches_among_candidates_are_counted_in_one_pass(
-    index: LexicalIndex, text: str, among: list[int]
+    index: LexicalIndex,
+    text: str,
+    among: list[int],
+    most_listed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(lexical_index, "_MOST_LISTED", most_listed)
     every = set(matching(index, text))
     query = index.read(text, DEFAULT_BOOSTS)
     rows, total = index.matching_among(query, np.array(among, np.int64))
     assert set(rows.tolist()) == every & set(among)
-    assert total == len(every)
+    assert total == len(every) <= query.most_matching
+    assert len(found(index, text)) <= query.most_ranked
+
+
+@pytest.mark.parametrize("prefix", [False, True])
+def test_an_unfinished_word_bounds_no_number_of_matches(index: LexicalIndex, prefix: bool) -> None:
+    query = index.read("m", DEFAULT_BOOSTS, prefix=prefix)
+    assert len(index.matching(query)) == (5 if prefix else 0)
+    assert query.most_matching == (len(index) if prefix else 0)
 
 
 @pytest.mark.parametrize("rows", [[2], [1, 2], list(range(7)), []])
-def test_a_filter_is_exact(index: LexicalIndex, rows: list[int]) -> None:
+@pytest.mark.parametrize("most_listed", [-1, 5000])
+def test_a_filter_is_exact(
+    index: LexicalIndex, rows: list[int], most_listed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical_index, "_MOST_LISTED", most_listed)
     mask = np.zeros(7, np.bool_)
     mask[rows] = True
     every = found(index, "wireless mouse")
