@@ -24,7 +24,7 @@ STAGES = {
     "write": ("Writing", ""),
     "keywords": ("Keywords", "products"),
     "columns": ("Columns", "products"),
-    "mine": ("Near misses", "queries"),
+    "mine": ("Hard negatives", "queries"),
     "filter": ("Filtering", "examples"),
     "train": ("Training", "steps"),
     "teach": ("Teacher", "texts"),

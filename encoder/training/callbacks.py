@@ -120,6 +120,24 @@ class RunLog(TrainerCallback):
         )
 
 
+class EpochCallback(TrainerCallback):
+    """Tell the samplers which epoch begins, however deep they lie.
+
+    The trainer tells but the outermost two, and of a run that several processes resume the one
+    that shuffles is the third: the second epoch would go on in the first one's order.
+    """
+
+    def on_epoch_begin(
+        self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any
+    ) -> None:
+        """Tell each sampler that has an order of its own."""
+        sampler = getattr(train_dataloader, "batch_sampler", None)
+        while sampler is not None:
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(int(state.epoch or 0))
+            sampler = getattr(sampler, "batch_sampler", None)
+
+
 class CompressionCallback(TrainerCallback):
     """Let gradients travel in another format.
 

@@ -33,6 +33,7 @@ from .accumulation import AdaptiveAdamW
 from .callbacks import (
     METRIC,
     CompressionCallback,
+    EpochCallback,
     RunLog,
     ValidationEvaluator,
     balanced_over_processes,
@@ -84,7 +85,7 @@ def run_trainer(
     bf16 = computes_bf16() if settings.bf16 is None else settings.bf16
     _freeze(model, settings)
     log, balance = RunLog(on_progress, steps), BalanceCallback()
-    callbacks = [log, balance, CheckpointCallback(settings.checkpoint_seconds)]
+    callbacks = [log, balance, EpochCallback(), CheckpointCallback(settings.checkpoint_seconds)]
     if validation is not None:
         log.validation.append((0, validation.ndcg(model)))
         callbacks.append(EarlyStoppingCallback(settings.patience))

@@ -72,7 +72,7 @@ def test_a_better_model_is_published(kept: Outcome) -> None:
     assert found.verdict == "better"
 
 
-def test_no_lesson_names_a_query_of_the_test(kept: Outcome) -> None:
+def test_no_example_names_a_query_of_the_test(kept: Outcome) -> None:
     examined = {frozenset(text.split()) for text in kept.prepared.test.queries.values()}
     assert examined
     assert not {frozenset(e.query.split()) for e in kept.prepared.examples} & examined

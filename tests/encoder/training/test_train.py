@@ -185,11 +185,11 @@ def stop_at(step: int) -> Callable[[Progress], None]:
 def test_a_stopped_run_goes_on_with_dropout_and_moments_as_they_were(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    settings = replace(SETTINGS, epochs=2, checkpoint_seconds=1e-6, **changes)
+    settings = replace(SETTINGS, epochs=3, checkpoint_seconds=1e-6, **changes)
     given: dict[str, Any] = {"validation": ValidationSet.of(EXAMPLES), "settings": settings}
     whole = train_encoder(TINY, tmp_path / "whole", EXAMPLES, **given)
     with pytest.raises(Stopped):
-        train_encoder(TINY, tmp_path / "out", EXAMPLES, on_progress=stop_at(5), **given)
+        train_encoder(TINY, tmp_path / "out", EXAMPLES, on_progress=stop_at(8), **given)
     assert not (tmp_path / "out").exists()
     seen: list[int] = []
     resumed = train_encoder(
@@ -199,8 +199,8 @@ def test_a_stopped_run_goes_on_with_dropout_and_moments_as_they_were(
         on_progress=lambda progress: seen.append(progress.step),
         **given,
     )
-    assert resumed.resumed == 4
-    assert seen[0] == 5
+    assert resumed.resumed == 7, "in the second epoch"
+    assert seen[0] == 8
     assert resumed.losses == whole.losses
     assert resumed.accumulation == whole.accumulation
     assert weights(tmp_path / "out") == weights(tmp_path / "whole")
