@@ -76,7 +76,7 @@ def answers(shop: str | Path | ECommRetriever) -> Answers:
 
 
 def index(shop: str, sources: Iterable[str] = (), sync: bool = False, **options: Any) -> None:
-    reading = Reading(list(sources), sync=sync) if sources else None
+    reading = Reading(list(sources), sync=sync, most_deleted=1.0) if sources else None
     index_shop(shop, reading, workers=1, wait=5.0, **options)
 
 
@@ -92,15 +92,32 @@ def delete(shop: str, ids: Iterable[str]) -> int:
 
 def anew(shop: str, to: str) -> Answers:
     """Build another shop of the products that one holds, in their order; return its answers."""
-    kept, made = Shop(shop), Shop(to)
+    kept = Shop(shop)
     with kept.open_catalog(mode="read") as catalog:
         products = list(catalog.products())
-    made.make_folder()
-    with made.open_catalog(mode="create") as catalog:
-        catalog.upsert(products)
     settings = kept.settings
-    index(to, changes={name: getattr(settings, name) for name in ("encoder", "index")})
+    return built(to, products, {"encoder": settings.encoder, "index": settings.index})
+
+
+def built(to: str, products: Iterable[Product], changes: dict[str, Any]) -> Answers:
+    """Build a shop of products, in their order; return its answers."""
+    shop = Shop(to)
+    shop.make_folder()
+    with shop.open_catalog(mode="create") as catalog:
+        catalog.upsert(products)
+    index(to, changes=changes)
     return answers(to)
+
+
+def built_of(to: str, products: Iterable[dict[str, Any]], encoder: str) -> Answers:
+    return built(to, [Product(**fields) for fields in products], {"encoder": encoder})
+
+
+def stored(shop: str) -> list[Product]:
+    """Return what is in the catalog, in the order of rows."""
+    with Shop(shop).open_catalog(mode="read", check=False) as catalog:
+        plain: list[Product] = orjson.loads(orjson.dumps(list(catalog.products())))
+        return plain
 
 
 def command(arguments: list[str]) -> dict[str, Any]:
@@ -152,9 +169,11 @@ TASKS: dict[str, Callable[..., Any]] = {
     "copy": copy,
     "delete": delete,
     "digest": digest,
+    "built_of": built_of,
     "command": command,
     "inspect": inspect_shop,
     "leave": leave,
+    "stored": stored,
 }
 
 
