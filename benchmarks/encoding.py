@@ -226,11 +226,11 @@ def of_system(kept: list[dict[str, Any]], table: str, system: str, busy: bool) -
 
 
 def catalog_table(kept: list[dict[str, Any]]) -> None:
-    first = of_system(kept, "catalogue", "sentence-transformers", False)
+    first = of_system(kept, "catalog", "sentence-transformers", False)
     print("\n| system | products/s | all runs | against the first | CPU ms a product | peak MB |")
     print("|---|---|---|---|---|---|")
     for system in SYSTEMS:
-        runs = of_system(kept, "catalogue", system, False)
+        runs = of_system(kept, "catalog", system, False)
         if not runs:
             continue
         middle = {
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--peers", default="", help="folder that peers.environment made")
     parser.add_argument("--keep", type=Path, default=Path("build/encoding.jsonl"))
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS))
-    parser.add_argument("--tables", nargs="*", default=["catalogue", "latency"])
+    parser.add_argument("--tables", nargs="*", default=["catalog", "latency"])
     for hidden in ("--task", "--kind", "--name"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()

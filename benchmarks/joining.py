@@ -145,14 +145,14 @@ def ascend(asked: Sequence[Asked]) -> Vector:
 
 
 def boost(asked: Sequence[Asked]) -> HistGradientBoostingRegressor:
-    taught = [one for one in asked if one.ideal]
+    fitted = [one for one in asked if one.ideal]
     model = HistGradientBoostingRegressor(
         max_iter=80, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=40, random_state=0
     )
-    shares = np.concatenate([np.full(len(one.grades), 1 / len(one.grades)) for one in taught])
+    shares = np.concatenate([np.full(len(one.grades), 1 / len(one.grades)) for one in fitted])
     return model.fit(
-        np.concatenate([one.features for one in taught]),
-        np.concatenate([2.0**one.grades - 1 for one in taught]),
+        np.concatenate([one.features for one in fitted]),
+        np.concatenate([2.0**one.grades - 1 for one in fitted]),
         sample_weight=shares * len(shares),
     )
 

@@ -27,7 +27,7 @@ STAGES = {
     "mine": ("Hard negatives", "queries"),
     "filter": ("Filtering", "examples"),
     "train": ("Training", "steps"),
-    "teach": ("Teacher", "texts"),
+    "teacher": ("Teacher", "texts"),
     "distil": ("Distilling", "steps"),
     "refit": ("Watching", "batches"),
     "rank": ("Ranking", "batches"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CompressionChoice(StrEnum):
-    """Name the formats of gradients between processes, so that typer lists and checks them."""
+    """The formats of gradients between processes, so that typer lists and checks them."""
 
     none = "none"
     fp16 = "fp16"
@@ -25,7 +25,7 @@ class CompressionChoice(StrEnum):
 
 
 class PrecisionChoice(StrEnum):
-    """Name the precisions of training."""
+    """The precisions of training."""
 
     auto = "auto"
     fp32 = "fp32"

@@ -82,7 +82,7 @@ def train(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
-    """Teach an encoder what a shop knows; exits with 1 unless it beats its base."""
+    """Train an encoder on what a shop has; exits with 1 unless it beats its base."""
     from ..encoder.training.settings import TrainingSettings
     from ..eval.clicks.read import read_click_log
     from ..eval.examples.augment import Augmentation

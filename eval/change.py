@@ -176,6 +176,7 @@ def adopt_change(
     catalog_url: str | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    wait: float | None = None,
     progress: Progress | None = None,
 ) -> Indexed:
     """Make a change that was judged good enough, from now on.
@@ -192,6 +193,7 @@ def adopt_change(
         catalog_url=catalog_url,
         workers=workers,
         device=device,
+        wait=wait,
         progress=progress,
     )
 
@@ -208,6 +210,7 @@ def index_if_not_worse(
     catalog_url: str | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    wait: float | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Indexed:
@@ -225,6 +228,7 @@ def index_if_not_worse(
         catalog_url: where the catalog is, if not where the shop remembers it.
         workers: processes that encode; None takes one for each core.
         device: where texts are encoded.
+        wait: seconds to wait for others that change the shop, as `index_shop` takes it.
         progress: told of stages.
         options: what else `index_shop` takes.
 
@@ -239,17 +243,19 @@ def index_if_not_worse(
     qrels = load_qrels(judgments or _judgments_of(judged.get("encoder")))
     at_once = {name: value for name, value in given.items() if name not in judged}
     how: dict[str, Any] = {"catalog_url": catalog_url, "workers": workers, "device": device}
-    done = index_shop(shop, reading, changes=at_once, progress=progress, **how, **options)
+    done = index_shop(
+        shop, reading, changes=at_once, wait=wait, progress=progress, **how, **options
+    )
     if on_indexed is not None:
         on_indexed(done)
     try:
         verdict = judge_change(shop, judged, qrels, progress=progress, **how)
         if on_judged is not None:
             on_judged(verdict)
-        return adopt_change(shop, verdict, progress=progress, **how)
+        return adopt_change(shop, verdict, wait=wait, progress=progress, **how)
     finally:  # only now is it known which encoder's vectors are needed
         if prune:
-            index_shop(shop, catalog_url=catalog_url, prune=True)
+            index_shop(shop, catalog_url=catalog_url, wait=wait, prune=True)
 
 
 def _judgments_of(encoder: str | None) -> Path:

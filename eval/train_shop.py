@@ -1,4 +1,4 @@
-"""Teach an encoder what a shop knows, and keep it only if it is better."""
+"""Train an encoder on what a shop has, and keep it only if it is better."""
 
 from __future__ import annotations
 

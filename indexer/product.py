@@ -11,6 +11,7 @@ from hashlib import blake2b
 import orjson
 
 from ..errors import RecordError
+from .known_fields import KNOWN_FIELDS
 
 LONGEST_TEXT = 1 << 17
 """Characters of any one text of a product."""
@@ -75,13 +76,13 @@ def check_product(product: Product, *, bounded: bool = True) -> None:
     """
     longest, most = (LONGEST_TEXT, MOST_VALUES) if bounded else (sys.maxsize, sys.maxsize)
     longest_id = LONGEST_ID if bounded else longest
-    for name in ("product_id", "title"):
-        if not getattr(product, name):
-            raise RecordError(f"{name} is empty")
-    for name in _TEXTS:
-        value = getattr(product, name)
-        if value is not None or name in _NEEDED:
-            _check_text(name, value, longest_id if name == "product_id" else longest)
+    for field_ in KNOWN_FIELDS:
+        value = getattr(product, field_.name)
+        if field_.needed and not value:
+            raise RecordError(f"{field_.name} is empty")
+        if field_.kind != "text" or field_.several or (field_.optional and value is None):
+            continue
+        _check_text(field_.name, value, longest_id if field_.name == "product_id" else longest)
     if product.price is not None:
         _check_number("price", product.price)
     if product.in_stock is not None and not isinstance(product.in_stock, bool):
@@ -90,10 +91,6 @@ def check_product(product: Product, *, bounded: bool = True) -> None:
     _check_attributes(
         product.attributes, longest, most, MOST_ATTRIBUTES if bounded else sys.maxsize
     )
-
-
-_NEEDED = ("product_id", "title", "description")
-_TEXTS = (*_NEEDED, "brand", "category", "currency", "url", "image_url", "group_id")
 
 
 def _check_attributes(attributes: object, longest: int, most: int, many: int) -> None:

@@ -138,7 +138,7 @@ def test_a_shop_is_served(light: dict[str, str], shop: Path) -> None:
         ("models", ["model", "info", "v3-edge"]),
         ("models", ["model", "upcycle", "default", "FOLDER"]),
         ("models", ["model", "compress", "default", "FOLDER", "--method", "int8"]),
-        ("models", ["model", "fit", str(SAMPLE), "--base", "default", "--out", "FOLDER"]),
+        ("train", ["model", "fit", str(SAMPLE), "--base", "default", "--out", "FOLDER"]),
         ("train", ["train", "--in", "SHOP", "--out", "FOLDER"]),
     ],
 )

@@ -168,7 +168,7 @@ def _distil(
     record.fields["distil"] = {
         "starts": [asdict(start) for start in starts],
         "layers": list(layers),
-        "lessons": how.distillation.to_json(),
+        "distillation": how.distillation.to_json(),
         **_learned(learned),
     }
     return student
@@ -182,7 +182,7 @@ def _prune(
     record: _Record,
     progress: Progress,
 ) -> SentenceTransformer:
-    """Return the model pruned, and taught again by the original where that was asked for."""
+    """Return the model pruned, and distilled from the original where that was asked for."""
     found = prune_model(model, samples, how.pruning, progress=progress)
     record.fields["prune"] = {"settings": asdict(how.pruning), **_pruned(found)}
     if how.recovery:

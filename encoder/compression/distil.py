@@ -71,7 +71,7 @@ def distil(
         teacher: what it learns from.
         samples: texts; the last ones, a twentieth, are only measured on.
         settings: `steps` of `batch_size` queries and as many documents.
-        progress: told of the stages "teach" and "distil".
+        progress: told of the stages "teacher" and "distil".
 
     Raises:
         InputError: fewer texts than a batch needs, or no steps.
@@ -198,7 +198,7 @@ def teacher_vectors(
     """
     cut = with_inner(teacher, inner(teacher))
     cut.max_seq_length = min(max_tokens, int(teacher.max_seq_length or max_tokens))
-    progress.start("teach", len(samples.queries) + len(samples.documents))
+    progress.start("teacher", len(samples.queries) + len(samples.documents))
     with TemporaryDirectory(prefix="dsv3-teacher-") as scratch:
         found = {
             task: _vectors(cut, Path(scratch), samples.of(task), task, progress) for task in _TASKS

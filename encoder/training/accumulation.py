@@ -21,7 +21,7 @@ _KEPT = ("_sums", "_small", "_chosen", "_added", "_done", "_steps")
 
 @dataclass(slots=True)
 class NoiseScale:
-    """Estimate the simple noise scale, the trace of the gradient's covariance over its square.
+    """An estimate of the simple noise scale, the trace of the gradient's covariance over its square.
 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", appendix A.1: two
     unbiased estimates from the gradient's norm at a small and a large batch, each averaged over
@@ -87,7 +87,7 @@ def choose_micro_batches(
 
 
 class AdaptiveAdamW(AdamW):
-    """Move the weights after several micro-batches, and learn from these how many it should be.
+    """Moves the weights after several micro-batches, and learns from these how many it should be.
 
     The trainer calls `step` after each micro-batch. Its gradient is added to a sum; after
     `micro_batches` of them the mean is clipped and AdamW moves the weights. The squared norms of

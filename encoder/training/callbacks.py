@@ -26,7 +26,7 @@ METRIC = "ndcg"
 
 
 class ValidationEvaluator(SentenceEvaluator):
-    """Ask the validation set."""
+    """Asks the validation set."""
 
     def __init__(self, validation: ValidationSet, log: RunLog) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -47,7 +47,7 @@ class ValidationEvaluator(SentenceEvaluator):
 
 
 class RunLog(TrainerCallback):
-    """Tell of progress, and read the trainer's own history, which a checkpoint brings along.
+    """Tells of progress, and reads the trainer's own history, which a checkpoint brings along.
 
     Attributes:
         validation: (step, figure) of the base.
@@ -121,7 +121,7 @@ class RunLog(TrainerCallback):
 
 
 class EpochCallback(TrainerCallback):
-    """Tell the samplers which epoch begins, however deep they lie.
+    """Tells the samplers which epoch begins, however deep they lie.
 
     The trainer tells but the outermost two, and of a run that several processes resume the one
     that shuffles is the third: the second epoch would go on in the first one's order.
@@ -139,7 +139,7 @@ class EpochCallback(TrainerCallback):
 
 
 class CompressionCallback(TrainerCallback):
-    """Let gradients travel in another format.
+    """Lets gradients travel in another format.
 
     Args:
         trainer: whose model is trained.

@@ -23,7 +23,7 @@ _WHOLE = "whole"
 
 
 class CheckpointCallback(TrainerCallback):
-    """Ask for a checkpoint when it is time, and mark each that is whole and on the disk.
+    """Asks for a checkpoint when it is time, and marks each that is whole and on the disk.
 
     The first process's clock counts.
 

@@ -31,7 +31,7 @@ def false_negative_mask(topics: Sequence[str]) -> Tensor:
 
 
 class ContrastiveLoss(CachedLossMixin, nn.Module):
-    """Score each query's product against all others of the batch, hard negatives among them.
+    """Scores each query's product against all others of the batch, hard negatives among them.
 
     InfoNCE (van den Oord et al. 2018, equation 4) with in-batch negatives. Of these, two kinds are
     left out, since they may well be answers: positives whose topic the mask joins to the query's,

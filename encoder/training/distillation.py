@@ -52,7 +52,7 @@ def _log_shares(queries: Tensor, documents: Tensor, temperature: float) -> Tenso
 
 
 class DistillationLoss(nn.Module):
-    """Compare a student's vectors with its teacher's.
+    """Compares a student's vectors with its teacher's.
 
     The columns are queries and documents; labels are (batch, 2): their places in `targets`. The
     student learns without dropout and without balancing its experts.

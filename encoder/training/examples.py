@@ -14,7 +14,7 @@ from ...errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Hold one training example.
+    """One training example.
 
     Attributes:
         query: what a shopper typed, or might.

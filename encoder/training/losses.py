@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Hold what one loss learns from.
+    """What one loss learns from.
 
     Attributes:
         rows: columns of texts, and the label.

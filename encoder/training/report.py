@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Say where a run is: steps done of all, the last loss, the last figure of validation."""
+    """Where a run is: steps done of all, the last loss, the last figure of validation."""
 
     step: int
     steps: int
@@ -22,7 +22,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """Say what a run did.
+    """What a run did.
 
     Attributes:
         steps: batches learned from, or optimiser steps where several batches make one.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """Hold queries, texts to find among, and grades.
+    """Queries, texts to find among, and grades.
 
     Attributes:
         queries: id -> text.

@@ -102,7 +102,7 @@ AUGMENTATIONS: dict[str, Change] = {
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Say which changes are made to queries, and of how many examples.
+    """Which changes are made to queries, and of how many examples.
 
     Raises:
         InputError: there is no kind by that name, or the share is none.

@@ -27,7 +27,7 @@ _SURE_QUANTILE = 0.1
 
 
 class HardNegatives:
-    """Find negatives for queries made from a catalog, by the lanes of the shop's own search."""
+    """Finds negatives for queries made from a catalog, by the lanes of the shop's own search."""
 
     def __init__(
         self,

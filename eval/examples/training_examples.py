@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from ...retriever.retriever import ECommRetriever
 
-# Of the types, and of judged queries, this share is kept back to examine the trained model.
+# Of the types, and of judged queries, this share is held out to test the trained model.
 TEST_SHARE = 0.2
-# Examples kept back to tell, while training, when to stop.
+# Examples for validation: they tell, while training, when to stop.
 _WATCHED = 300
 _MOST_TEST_QUERIES = 500
 _CODES = {
@@ -64,7 +64,7 @@ class Sources:
         judgments: graded judgments to learn from.
         clicks: judgments read off a click log.
         test: judgments to examine by, which are not learned from; where None, a part of the
-            judgments is kept back, or queries for types that training never names.
+            judgments is held out, or queries for types that training never names.
         augmentation: how queries are augmented.
         negatives: hard negatives an example brings: mined for queries made from the catalog,
             judged lower for the others.
@@ -84,7 +84,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class PreparedExamples:
-    """Hold what training takes, and what examines it.
+    """What training takes, and what examines it.
 
     Attributes:
         examples: filtered and augmented.
@@ -223,9 +223,9 @@ def _part_queries(
     topics = sorted({query.topic for query in drawn if query.topic})
     generator = random.Random(seed)  # noqa: S311 - a split, not a secret
     generator.shuffle(topics)
-    kept_back = topics[: max(1, round(TEST_SHARE * len(topics)))] if len(topics) > 1 else []
+    test_topics = topics[: max(1, round(TEST_SHARE * len(topics)))] if len(topics) > 1 else []
     examined = {
-        query.text: query.answers for query in drawn if query.topic and query.topic in kept_back
+        query.text: query.answers for query in drawn if query.topic and query.topic in test_topics
     }
     texts = generator.sample(sorted(examined), min(_MOST_TEST_QUERIES, len(examined)))
     grades = {
@@ -235,7 +235,7 @@ def _part_queries(
 
     def is_named(query: CatalogQuery) -> bool:
         topic = query.topic or types.of[query.place]
-        return any(types.compatible(topic, held) for held in kept_back)
+        return any(types.compatible(topic, held) for held in test_topics)
 
     kept = [query for query in drawn if not is_named(query)]
     return kept, Qrels(grades, source="queries made from the catalog")

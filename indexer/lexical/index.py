@@ -78,7 +78,7 @@ def _attribute_texts(product: Product) -> Iterable[str]:
 
 
 class LexicalIndex:
-    """Searches a folder that `write_lexical` wrote. Safe to use from several threads."""
+    """Searches a folder that `LexicalWriter` wrote. Safe to use from several threads."""
 
     def __init__(self, folder: Path, analysis: Analysis) -> None:
         index = _open_index(folder)

@@ -47,7 +47,7 @@ def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecor
 
 
 class _Bounded:
-    """Give the bytes of a document, and none any more when a single value takes too many."""
+    """Gives the bytes of a document, and none any more when a single value takes too many."""
 
     def __init__(self, inner: Readable) -> None:
         self._inner = inner

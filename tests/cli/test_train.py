@@ -51,7 +51,7 @@ def test_a_model_that_is_not_better_exits_with_1(shop: Path, tmp_path: Path) -> 
     assert (tmp_path / "model.refused" / "held_out.csv").is_file()
 
 
-def test_clicks_teach_and_json_is_one_object(shop: Path, tmp_path: Path) -> None:
+def test_clicks_train_and_json_is_one_object(shop: Path, tmp_path: Path) -> None:
     clicks = tmp_path / "clicks.jsonl"
     lines = (ROOT / "sample_data" / "catalogue.jsonl").read_text().splitlines()[:6]
     products = [json.loads(line)["id"] for line in lines]

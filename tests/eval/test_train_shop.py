@@ -1,4 +1,4 @@
-"""A shop teaches an encoder; what is not better is not published."""
+"""An encoder is trained on a shop; what is not better is not published."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _WORD = re.compile(r"\w+")
 
 
 class RepetitionCheck:
-    """Drop near-duplicates, and examples whose query is one of the test queries.
+    """Drops near-duplicates, and examples whose query is one of the test queries.
 
     Near-duplicates are found by MinHash with banding (Broder 1997; Leskovec, Rajaraman & Ullman,
     "Mining of Massive Datasets", chapter 3): two examples of one query whose products' texts
@@ -55,7 +55,7 @@ class RepetitionCheck:
         return None
 
     def leaks(self, query: str) -> bool:
-        """Say whether a query is one of the test queries, word order set aside."""
+        """Say whether a query is one of the test queries, whatever the order of its words."""
         words = _words(query)
         if frozenset(words) in self._exact:
             return True

@@ -67,7 +67,7 @@ def test_all_methods_together_make_a_compiled_encoder(
         str(folder), out, documents, _how("int8", "prune", "distil"), progress=watcher
     )
     assert done["methods"] == ["distil", "prune", "int8"]
-    assert watcher.stages == ["teach", "distil", "refit", "rank", "curves"]
+    assert watcher.stages == ["teacher", "distil", "refit", "rank", "curves"]
     encoder = load_encoder(str(out))
     assert encoder.encode_documents(documents[:3]).shape == (3, 32)
     assert json.loads((out / RECORD).read_text())["int8"]["mean_cosine"] > 0.95
@@ -83,7 +83,7 @@ def test_int8_alone_is_the_export(folder: Path, documents: list[str], tmp_path: 
     assert (ours * theirs).sum(axis=1).mean() > 0.97
 
 
-@pytest.mark.parametrize("stage", ["teach", "distil", "curves"])
+@pytest.mark.parametrize("stage", ["teacher", "distil", "curves"])
 def test_broken_off_it_leaves_nothing(
     stage: str, tiny: Path, documents: list[str], tmp_path: Path
 ) -> None:

@@ -153,7 +153,7 @@ def test_the_compiled_teacher_gives_torchs_vectors(
 
 
 @pytest.mark.parametrize("changes", [{"steps": None}, {"batch_size": 1}])
-def test_settings_that_teach_nothing_are_refused(
+def test_settings_that_train_nothing_are_refused(
     changes: dict[str, Any], v3: SentenceTransformer, samples: Samples
 ) -> None:
     with pytest.raises(InputError, match="at least 1 step"):

@@ -1,4 +1,4 @@
-"""Rewrites say the same otherwise, with words of the catalog."""
+"""Augmented queries say the same otherwise, with words of the catalog."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_vocabulary(vocabulary: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rewrite", "query", "wanted"),
+    ("augmentation", "query", "wanted"),
     [
         ("brands", "tp-link router", {"tp link router", "tplink router"}),
         ("brands", "tp-linked", None),
@@ -57,9 +57,11 @@ def test_vocabulary(vocabulary: Vocabulary) -> None:
         ("spelling", "usb", None),
     ],
 )
-def test_rewrite(vocabulary: Vocabulary, rewrite: str, query: str, wanted: set[str] | None) -> None:
+def test_augmentation(
+    vocabulary: Vocabulary, augmentation: str, query: str, wanted: set[str] | None
+) -> None:
     made = {
-        AUGMENTATIONS[rewrite](query, vocabulary, random.Random(seed))  # noqa: S311
+        AUGMENTATIONS[augmentation](query, vocabulary, random.Random(seed))  # noqa: S311
         for seed in range(40)
     }
     assert made == ({None} if wanted is None else wanted)
@@ -82,6 +84,6 @@ def test_copies_are_counted_seeded_and_named(vocabulary: Vocabulary) -> None:
     assert all(example.topic == "lamp" for example in made)
 
 
-def test_unknown_rewrite() -> None:
+def test_unknown_augmentation() -> None:
     with pytest.raises(InputError, match="no augmentation 'typos'"):
         Augmentation(("typos",))

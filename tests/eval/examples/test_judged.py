@@ -18,7 +18,7 @@ def qrels(pool: Pool) -> Qrels:
     return Qrels({"lamp": dict(zip(ids, (3, 1, 0, 0, 3, 0), strict=True)), "none": {ids[0]: 0}})
 
 
-def test_relevant_products_are_taught_against_worse_ones(pool: Pool, qrels: Qrels) -> None:
+def test_relevant_products_are_trained_against_worse_ones(pool: Pool, qrels: Qrels) -> None:
     examples = list(judged_examples(qrels, pool, negatives=2))
     assert {example.query for example in examples} == {"lamp"}
     grades = {pool.texts[place]: grade for place, grade in enumerate((3, 1, 0, 0, 3, 0))}
