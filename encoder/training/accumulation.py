@@ -21,7 +21,7 @@ _KEPT = ("_sums", "_small", "_chosen", "_added", "_done", "_steps")
 
 @dataclass(slots=True)
 class NoiseScale:
-    """An estimate of the simple noise scale, the trace of the gradient's covariance over its square.
+    """The simple noise scale, estimated: the gradient's covariance, its trace, over its square.
 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", appendix A.1: two
     unbiased estimates from the gradient's norm at a small and a large batch, each averaged over
