@@ -37,6 +37,10 @@ class ShopError(Dsv3Error):
     """A shop that is missing, empty, or does not fit what was asked of it."""
 
 
+class DiskFullError(ShopError):
+    """A file system with no room for what was to be written."""
+
+
 class EncoderError(Dsv3Error):
     """An encoder that cannot be found, loaded or used."""
 

@@ -8,14 +8,24 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
-from .errors import InputError
+from .errors import DiskFullError, InputError
 
 _CHUNK = 1 << 20
 _TEMPORARY = re.compile(r"\..+\.unfinished-[0-9]+")
+_END = 4096
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What libraries say that do not hand the error number on: SQLite, FAISS and tantivy, numpy.
+_SAID_NO_ROOM = (
+    "disk is full",
+    os.strerror(errno.ENOSPC),
+    os.strerror(errno.EDQUOT),
+    os.strerror(errno.EFBIG),
+    " requested and ",
+)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -90,6 +100,50 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+@contextmanager
+def full_disk_told(path: Path, then: str) -> Iterator[None]:
+    """Raise what a full disk made a block raise as one clear error, whichever library met it.
+
+    Args:
+        path: what is being written; named where the error names no file itself.
+        then: what holds and what to do, as the end of the message.
+
+    Raises:
+        DiskFullError: there was no room for what was to be written.
+    """
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except BaseException as error:
+        full = _met_full_disk(error, path)
+        if full is None:
+            raise
+        named = getattr(full, "filename", None) or path
+        raise DiskFullError(f"no room left on the disk to write {named}; {then}") from error
+
+
+def _met_full_disk(error: BaseException | None, path: Path) -> BaseException | None:
+    """Return the error that tells of a full disk among an error and those that it came from.
+
+    SQLite has but an input/output error for shared memory that has no room.
+    """
+    vague = shutil.disk_usage(path).free < _CHUNK if path.exists() else False
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        said = str(error)
+        numbered = isinstance(error, OSError) and error.errno in _NO_ROOM
+        if (
+            numbered
+            or any(words in said for words in _SAID_NO_ROOM)
+            or (vague and "disk I/O error" in said)
+        ):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def link_file(source: Path, target: Path) -> None:
     """Make a hard link; a copy on another file system, or one without links."""
     try:
@@ -105,6 +159,34 @@ def checksum(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def ends_checksum(path: Path) -> str:
+    """Return the BLAKE2b digest of a file's first and last 4 KiB, where formats keep headers."""
+    digest = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        digest.update(file.read(_END))
+        file.seek(max(file.seek(0, os.SEEK_END) - _END, 0))
+        digest.update(file.read(_END))
+    return digest.hexdigest()
+
+
+def sqlite_fault(path: Path) -> str | None:
+    """Say what SQLite's own check finds wrong in a database; None where all is well.
+
+    It reads the whole file and writes nothing, unless a writer is at work or was killed.
+    """
+    import sqlite3
+
+    log = path.with_name(f"{path.name}-wal")
+    at_rest = not log.exists() or not log.stat().st_size
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=60)) as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == "ok" else found.replace("\n", " ")
 
 
 def folder_bytes(folder: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Dsv3Error
+from ..files import full_disk_told
 from . import catalog, indexing, model, searching, serving, training
 from . import eval as evaluating
 from .console import echo
@@ -67,7 +69,8 @@ def _options(
 def main() -> None:
     """Run the command line; an error of ours is one line and a non-zero exit."""
     try:
-        app()
+        with full_disk_told(Path.cwd(), "free some space and run the same command again"):
+            app()
     except Dsv3Error as error:
         echo(f"dsv3: {error}", err=True)
         sys.exit(error.exit_code)

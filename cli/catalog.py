@@ -13,7 +13,7 @@ from .console import echo
 def info(
     shop: Annotated[Path, typer.Argument(help="The shop's folder.")] = Path("shop.dsv3"),
     check: Annotated[
-        bool, typer.Option("--check", help="Read every file and compare its checksum.")
+        bool, typer.Option("--check", help="Read every file, and check both databases.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:

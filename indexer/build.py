@@ -12,6 +12,7 @@ encoded come from the cache even then.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -27,12 +28,13 @@ from ..encoder.base import Encoder, FloatArray
 from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.corpus.fill import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
-from ..errors import RecordError
+from ..errors import EncoderError, RecordError
+from ..files import sqlite_fault
 from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
 from .columns.write import ColumnsWriter
-from .generation import FORMAT, Manifest, describe_files, now
+from .generation import FORMAT, Manifest, describe_files, now, opening_fault
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, LexicalWriter
@@ -107,17 +109,21 @@ def build_generation(
         encoder: what turns texts into vectors.
         progress: told of stages.
         workers: processes that encode; None takes one for each core.
-        rebuild: build from nothing though nothing changed.
+        rebuild: build from nothing though nothing changed; a damaged cache of embeddings is
+            dropped.
     """
     digest = rebuild_digest(settings, encoder, catalog.identity)
+    if rebuild and shop.embeddings.is_file() and sqlite_fault(shop.embeddings):
+        for suffix in ("", "-wal", "-shm"):
+            shop.embeddings.with_name(shop.embeddings.name + suffix).unlink(missing_ok=True)
     previous = None if rebuild else _Previous.open(shop, digest)
     if previous is not None:
         shop.check_catalog(catalog)
     sequence = catalog.sequence
     if previous is not None and previous.manifest.sequence == sequence:
         return None
-    build = _Build(shop, catalog, settings, encoder, progress, previous, sequence)
-    return build.run(digest, workers)
+    build = _Build(shop, catalog, settings, encoder, progress, previous, sequence, workers)
+    return build.run(digest)
 
 
 def prune_cache(shop: Shop, encoder: Encoder) -> int:
@@ -143,11 +149,14 @@ class _Previous:
 
     @classmethod
     def open(cls, shop: Shop, digest: str) -> _Previous | None:
+        """Open the live generation; None where it does not fit or is damaged."""
         folder = shop.generations.current()
         if folder is None:
             return None
         manifest = Manifest.read(folder)
-        return cls(folder, manifest) if manifest.settings == digest else None
+        if manifest.settings != digest or opening_fault(folder, manifest):
+            return None
+        return cls(folder, manifest)
 
 
 class _Build:
@@ -160,6 +169,7 @@ class _Build:
         progress: Progress,
         previous: _Previous | None,
         sequence: int,
+        workers: int | None,
     ) -> None:
         self.shop = shop
         self.catalog = catalog
@@ -173,12 +183,22 @@ class _Build:
         self.analysis = Analysis(settings.language)
         self.left_out: dict[str, str] = {}
         self.dim = min(settings.dim or encoder.dim, encoder.dim)
+        self.workers = workers
 
-    def run(self, digest: str, workers: int | None) -> Built:
+    def run(self, digest: str) -> Built:
+        try:
+            return self._run(digest)
+        except sqlite3.DatabaseError as error:
+            raise EncoderError(
+                f"{self.shop.embeddings} cannot be used ({error}); it can be computed again with: "
+                f"dsv3 index --rebuild --into {self.shop.folder}"
+            ) from error
+
+    def _run(self, digest: str) -> Built:
         with EmbeddingCache(self.shop.embeddings) as cache:
             number = self.shop.generations.next_number()
             with self.shop.generations.writing(number) as folder:
-                changed, deleted, stats = self._read(cache, workers, folder)
+                changed, deleted, stats = self._read(cache, folder)
                 ledger = self.old_ledger.updated(changed, deleted)
                 index = self._vectors(cache, ledger, changed, deleted)
                 self.progress.start("write", None)
@@ -192,9 +212,7 @@ class _Build:
         never_filled = tuple(name for name in wanted if name not in fields)
         return Built(manifest, stats, self.previous is None, never_filled, self.left_out)
 
-    def _read(
-        self, cache: EmbeddingCache, workers: int | None, folder: Path
-    ) -> tuple[Ledger, RowArray, EncodeStats]:
+    def _read(self, cache: EmbeddingCache, folder: Path) -> tuple[Ledger, RowArray, EncodeStats]:
         """Read the changes: write keywords, columns and products, encode what the cache lacks.
 
         Returns the ledger of the changed products, and the deleted rows.
@@ -209,7 +227,7 @@ class _Build:
             ) as products,
         ):
             texts = self._texts(scan, keywords, columns, products)
-            stats = self._encode(cache, workers, texts)
+            stats = self._encode(cache, texts)
             changed, deleted = scan.ledger, scan.deleted
             self._lexical(keywords)
             self._columns(columns, np.concatenate([changed.rows, deleted]))
@@ -252,9 +270,7 @@ class _Build:
             return True
         return False
 
-    def _encode(
-        self, cache: EmbeddingCache, workers: int | None, texts: Iterator[str]
-    ) -> EncodeStats:
+    def _encode(self, cache: EmbeddingCache, texts: Iterator[str]) -> EncodeStats:
         total = self.sequence - self.since if self.since else len(self.catalog)
         self.progress.start("encode", total)
         seen = 0
@@ -264,7 +280,7 @@ class _Build:
             self.progress.advance(stats.seen - seen)
             seen = stats.seen
 
-        stats = fill_cache(self.encoder, texts, cache, workers=workers, on_progress=advance)
+        stats = fill_cache(self.encoder, texts, cache, workers=self.workers, on_progress=advance)
         self.progress.finish()
         return stats
 
@@ -342,8 +358,25 @@ class _Build:
     ) -> Iterator[tuple[RowArray, FloatArray]]:
         for begin in range(0, len(ledger), _READ_AT_ONCE):
             part = slice(begin, begin + _READ_AT_ONCE)
-            vectors = cache.vectors(self.encoder.fingerprint, ledger.keys(part))
+            keys = ledger.keys(part)
+            vectors, found, _ = cache.get_many(self.encoder.fingerprint, keys)
+            if not found.all():
+                self._encode_lost(cache, Ledger(ledger.entries[begin:]))
+                vectors = cache.vectors(self.encoder.fingerprint, keys)
             yield ledger.rows[part], truncate(vectors, self.dim, self.encoder.similarity)
+
+    def _encode_lost(self, cache: EmbeddingCache, ledger: Ledger) -> None:
+        """Encode again what was encoded once and is in the cache no more."""
+        fill_cache(self.encoder, self._lost_texts(cache, ledger), cache, workers=self.workers)
+
+    def _lost_texts(self, cache: EmbeddingCache, ledger: Ledger) -> Iterator[str]:
+        template = Template(self.settings.template)
+        for begin in range(0, len(ledger), _READ_AT_ONCE):
+            part = slice(begin, begin + _READ_AT_ONCE)
+            tokens = cache.token_counts(self.encoder.fingerprint, ledger.keys(part))
+            for product in self.catalog.get_rows(ledger.rows[part][tokens < 0].tolist()):
+                if product is not None:
+                    yield template.fill(product)
 
     def _manifest(
         self, folder: Path, number: int, digest: str, ledger: Ledger, spec: str

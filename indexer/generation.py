@@ -16,17 +16,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from ..errors import ShopError
-from ..files import checksum, sync_folder, sync_tree, write_whole
+from ..files import checksum, ends_checksum, sync_folder, sync_tree, write_whole
 from .typed import typed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_DIGEST = "blake2b"
 _KEPT = 2  # the live generation, and the one to fall back to
 
 
@@ -39,7 +41,7 @@ class Manifest:
         encoder: name, fingerprint, dim, similarity and max_tokens of the encoder.
         settings: digest of the settings that a full rebuild depends on.
         texts_cut: products whose text is longer than the encoder reads.
-        files: for each file its size in bytes and its checksum.
+        files: for each file its size in bytes, its checksum, and that of its ends.
         catalog: identity of the catalog it was made from; None in generations made before
             this was noted.
     """
@@ -66,11 +68,14 @@ class Manifest:
             ShopError: it is missing, unreadable or of another format.
         """
         path = folder / MANIFEST
-        mend = "build it again with: dsv3 index --rebuild"
+        mend = f"build it again with: dsv3 index --rebuild --into {folder.parents[1]}"
         try:
             stored = orjson.loads(path.read_bytes())
         except (OSError, orjson.JSONDecodeError) as error:
             raise ShopError(f"{path} cannot be read ({error}); {mend}") from None
+        digest = stored.pop(_DIGEST, None) if isinstance(stored, dict) else None
+        if digest is not None and digest != _digest(stored):  # manifests of 0.1 have none
+            raise ShopError(f"{path} is damaged; {mend}")
         found = stored.get("format") if isinstance(stored, dict) else None
         if found != FORMAT:
             raise ShopError(f"{folder} has format {found}, this dsv3 reads {FORMAT}; {mend}")
@@ -81,7 +86,13 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into its generation's folder."""
-        write_whole(folder / MANIFEST, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+        stored = asdict(self)
+        stored[_DIGEST] = _digest(stored)
+        write_whole(folder / MANIFEST, orjson.dumps(stored, option=orjson.OPT_INDENT_2))
+
+
+def _digest(stored: Mapping[str, Any]) -> str:
+    return blake2b(orjson.dumps(stored), digest_size=16).hexdigest()
 
 
 def describe_files(
@@ -98,7 +109,14 @@ def describe_files(
             continue
         name = str(path.relative_to(folder))
         stated = _stated(path, name, *previous) if previous else None
-        described[name] = dict(stated or {"bytes": path.stat().st_size, "blake2b": checksum(path)})
+        described[name] = dict(
+            stated
+            or {
+                "bytes": path.stat().st_size,
+                "blake2b": checksum(path),
+                "ends": ends_checksum(path),
+            }
+        )
     return described
 
 
@@ -117,6 +135,27 @@ def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
         or (folder / name).stat().st_size != stated["bytes"]
         or checksum(folder / name) != stated["blake2b"]
     ]
+
+
+def opening_fault(folder: Path, manifest: Manifest) -> str | None:
+    """Say what is wrong with a generation's files by their sizes and ends; None where nothing is.
+
+    It reads 8 KiB a file at most, so that nothing that was cut is ever mapped. Damage in the
+    middle of a file is found by `damaged_files`.
+    """
+    for name, stated in manifest.files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if size != stated["bytes"]:
+                return f"{name} has {size:,} bytes, not {stated['bytes']:,}"
+            if "ends" in stated and ends_checksum(path) != stated["ends"]:
+                return f"{name} is not as it was written"
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+    return None
 
 
 def now() -> str:
@@ -192,6 +231,15 @@ def remove_generation(folder: Path) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A generation whose files are there, held; `warning` says why it is not the live one."""
+
+    held: Held
+    manifest: Manifest
+    warning: str | None = None
+
+
 class Generations:
     """Keeps the generations of one shop."""
 
@@ -209,7 +257,7 @@ class Generations:
         if not name.isdecimal() or not folder.is_dir():
             raise ShopError(
                 f"{self.pointer} names generation {name!r}, which is not there; "
-                "build it again with: dsv3 index --rebuild"
+                f"build it again with: dsv3 index --rebuild --into {self.pointer.parent}"
             )
         return folder
 
@@ -228,6 +276,44 @@ class Generations:
             except FileNotFoundError:
                 if folder == self.current():  # no other was published meanwhile
                     Manifest.read(folder)
+
+    def hold_sound(self) -> Sound | None:
+        """Return the live generation, held, or where it is damaged the one before.
+
+        None before the first.
+
+        Raises:
+            ShopError: no generation is whole.
+        """
+        live = fault = None
+        try:
+            held = self.hold_current()
+            if held is None:
+                return None
+            live = held.folder
+            manifest = Manifest.read(live)
+            fault = opening_fault(live, manifest)
+            if fault is None:
+                return Sound(held, manifest)
+            held.close()
+        except ShopError as error:
+            fault = str(error).partition("; ")[0]
+        for folder in reversed(self._published()):
+            if folder == live or (live is not None and folder.name > live.name):
+                continue
+            try:
+                held = Held(folder)
+                manifest = Manifest.read(folder)
+            except (OSError, ShopError):
+                continue
+            if opening_fault(folder, manifest) is None:
+                return Sound(held, manifest, self._told(live, fault, f"{folder.name} is served"))
+            held.close()
+        raise ShopError(self._told(live, fault, "there is no other that is whole"))
+
+    def _told(self, live: Path | None, fault: str, instead: str) -> str:
+        which = f"generation {live.name} is damaged: {fault}" if live else fault
+        return f"{which}; {instead}; mend with: dsv3 index --rebuild --into {self.pointer.parent}"
 
     def next_number(self) -> int:
         """Return a number no generation has had."""

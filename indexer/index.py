@@ -10,6 +10,7 @@ from typing import Any
 
 from ..encoder.load import load_encoder
 from ..errors import InputError
+from ..files import full_disk_told
 from ..progress import Progress, Silent
 from .build import Built, build_generation, prune_cache
 from .ingest import Ingested, Reading, ingest
@@ -76,8 +77,10 @@ def index_shop(
     shop = Shop(folder)
     if reading is None and not shop.exists:
         raise InputError(f"there is no shop at {shop.folder} yet; name a source to make one from")
-    made = shop.make_folder()
-    with shop.writing(wait):
+    then = f"{shop.what_holds} run the same command again"
+    with full_disk_told(shop.folder, then):
+        made = shop.make_folder()
+    with full_disk_told(shop.folder, then), shop.writing(wait):
         first = not shop.generations.pointer.exists()
         settings = shop.settings.with_changes({**(changes or {}), "catalog": catalog_url})
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from ..errors import ShopError
-from ..files import folder_bytes
-from .generation import Manifest, damaged_files
+from ..files import folder_bytes, sqlite_fault
+from .generation import Sound, damaged_files
 from .shop import Shop
 
 
@@ -18,7 +21,8 @@ def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
 
     Args:
         folder: the shop's folder.
-        check: read every file of the live generation and compare its checksum.
+        check: read every file of the live generation and compare its checksum, and have SQLite
+            check both databases.
 
     Raises:
         ShopError: there is no shop.
@@ -34,11 +38,17 @@ def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
             shop.check_catalog(catalog)
     except ShopError as error:
         problems.append(str(error))
+    except sa.exc.DatabaseError as error:
+        problems.append(_damaged_catalog(shop, str(error.orig)))
     generation = None
+    if check:
+        problems.extend(_damaged_databases(shop, settings.catalog is None))
     try:
-        current = shop.generations.current()
-        if current is not None:
-            generation = _generation(current, sequence, problems, check=check)
+        sound = shop.generations.hold_sound()
+        if sound is not None:
+            if sound.warning:
+                problems.append(sound.warning)
+            generation = _generation(sound, sequence, problems, check=check)
         else:
             problems.append(
                 "no generation yet: the first run was not finished; "
@@ -64,22 +74,40 @@ def inspect_shop(folder: str | Path, *, check: bool = False) -> dict[str, Any]:
     }
 
 
+def _damaged_databases(shop: Shop, in_folder: bool) -> Iterator[str]:
+    """Yield what SQLite's own check finds wrong, with what mends it."""
+    if in_folder and shop.sqlite.is_file():
+        fault = sqlite_fault(shop.sqlite)
+        if fault:
+            yield _damaged_catalog(shop, fault)
+    if shop.embeddings.is_file():
+        fault = sqlite_fault(shop.embeddings)
+        if fault:
+            yield (
+                f"damaged: {shop.embeddings} ({fault}); "
+                f"mend with: dsv3 index --rebuild --into {shop.folder}"
+            )
+
+
+def _damaged_catalog(shop: Shop, fault: str) -> str:
+    return (
+        f"damaged: {shop.sqlite} ({fault}); put a copy back; or, without one, move it away and "
+        f"read the products anew with: dsv3 index SOURCE --into {shop.folder} --adopt-catalog"
+    )
+
+
 def _generation(
-    folder: Path, sequence: int | None, problems: list[str], *, check: bool
+    sound: Sound, sequence: int | None, problems: list[str], *, check: bool
 ) -> dict[str, Any]:
-    manifest = Manifest.read(folder)
+    folder, manifest = sound.held.folder, sound.manifest
     if sequence is not None and manifest.sequence < sequence:
         problems.append(
             f"the generation is {sequence - manifest.sequence} changes behind the catalog; "
             f"catch up with: dsv3 index --into {folder.parent.parent}"
         )
-    missing = [name for name in manifest.files if not (folder / name).is_file()]
-    damaged = damaged_files(folder, manifest) if check else missing
-    if damaged:
-        problems.append(
-            f"damaged files: {', '.join(damaged)}; "
-            f"mend with: dsv3 index --rebuild --into {folder.parent.parent}"
-        )
+    mend = f"mend with: dsv3 index --rebuild --into {folder.parent.parent}"
+    damaged = damaged_files(folder, manifest) if check else []
+    problems.extend(f"damaged: {folder / name}; {mend}" for name in damaged)
     return {
         "number": manifest.number,
         "created": manifest.created,

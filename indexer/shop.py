@@ -164,6 +164,12 @@ class Shop:
             f"dsv3 index SOURCE --into {self.folder} --adopt-catalog"
         )
 
+    @property
+    def what_holds(self) -> str:
+        """Return what a message says of a change for which the disk had no room."""
+        stays = "what was served before still is; " if self.generations.pointer.exists() else ""
+        return f"{stays}free some space and"
+
     @contextmanager
     def writing(self, wait: float | None = None) -> Iterator[None]:
         """Hold the shop's lock, so that one thread of one process at a time changes it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from cachetools import LRUCache
 from ..closing import Closing
 from ..encoder.truncation import truncate
 from ..errors import ShopError
+from ..files import full_disk_told
 from ..indexer.candidates import FloatVector
 from ..indexer.product import Product
 from ..indexer.settings import Ranking
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from ..indexer.catalog import Catalog
 
 _QUERIES_CACHED = 4096
+_log = logging.getLogger(__name__)
 
 Space = tuple[str, str, int]
 """Name and fingerprint of an encoder, and the dimensions kept: what vectors are compared in."""
@@ -215,14 +218,17 @@ class ECommRetriever(Closing):
         published = self._pointer()
         with self._lock:
             if self._snapshot is None or published != self._published:
-                held = self._shop.generations.hold_current()
-                if held is None:
+                sound = self._shop.generations.hold_sound()
+                if sound is None:
                     raise ShopError(
                         f"{self._shop.folder} has no generation yet; "
                         f"finish with: dsv3 index --into {self._shop.folder}"
                     )
-                if self._snapshot is None or held.identity != self._snapshot.held.identity:
-                    self._snapshot = Snapshot(held, self._catalog_url)
+                if self._snapshot is None or sound.held.identity != self._snapshot.held.identity:
+                    self._snapshot = Snapshot(sound, self._catalog_url)
+                self._snapshot.warning = sound.warning
+                if sound.warning:
+                    _log.warning("%s", sound.warning)
                 self._published = published
                 self.settings = self._shop.settings
             return self._snapshot
@@ -306,7 +312,8 @@ class ECommRetriever(Closing):
         from ..indexer.build import build_generation
         from ..progress import Silent
 
-        with self._shop.writing(self._wait):
+        then = f"{self._shop.what_holds} finish with: dsv3 index --into {self._shop.folder}"
+        with full_disk_told(self._shop.folder, then), self._shop.writing(self._wait):
             catalog = self.catalog
             self._shop.check_catalog(catalog)
             yield catalog

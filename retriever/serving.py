@@ -112,14 +112,16 @@ class _Server:
             self._admitted -= 1
 
     async def _health(self, _request: Request) -> Response:
-        manifest = self._shop.snapshot().manifest
-        return _json(
-            {
-                "generation": manifest.number,
-                "created": manifest.created,
-                "products": manifest.products,
-            }
-        )
+        snapshot = self._shop.snapshot()
+        manifest = snapshot.manifest
+        health: dict[str, Any] = {
+            "generation": manifest.number,
+            "created": manifest.created,
+            "products": manifest.products,
+        }
+        if snapshot.warning:
+            health["warning"] = snapshot.warning
+        return _json(health)
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type="text/plain; version=0.0.4")

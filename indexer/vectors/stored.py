@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -127,23 +128,18 @@ class BlockStorage(StoredVectors):
         if size * self.dim * 4 <= _MEMORY_BYTES:
             return np.empty((size, self.dim), np.float32)
         with tempfile.TemporaryFile(dir=self._scratch) as file:
-            file.truncate(size * self.dim * 4)
+            # A hole would only be found to have no room when it is touched, by a signal.
+            os.posix_fallocate(file.fileno(), 0, size * self.dim * 4)
             return np.memmap(file, np.float32, "r+", shape=(size, self.dim))
 
 
 def save_vectors(stored: StoredVectors, count: int, path: Path) -> None:
     """Write all vectors as one .npy file, block by block."""
-    shape = (count, stored.dim)
-    if not count:
-        with path.open("wb") as file:
-            np.save(file, np.empty(shape, np.float32))
-        return
-    written = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    start = 0
-    for block in stored.blocks():
-        written[start : start + len(block)] = block
-        start += len(block)
-    written.flush()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, stored.dim)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in stored.blocks():
+            file.write(np.ascontiguousarray(block, "<f4").data)
 
 
 def load_vectors(path: Path) -> FloatArray:

@@ -1,0 +1,147 @@
+"""Damage is noticed when a shop is opened or checked, and what is damaged is not served."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from dsv3 import ECommRetriever, Product
+from dsv3.cli.app import app
+from dsv3.errors import EncoderError, ShopError
+from dsv3.indexer.generation import Manifest
+from dsv3.indexer.index import index_shop
+from dsv3.indexer.ingest import Reading
+from dsv3.indexer.inspect import inspect_shop
+from typer.testing import CliRunner
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a shop of two generations, with exact vectors beside the index."""
+    folder = tmp_path_factory.mktemp("whole")
+    made = folder / "shop.dsv3"
+    for version in ("old", "new"):
+        source = folder / f"{version}.jsonl"
+        source.write_text(
+            "\n".join(
+                json.dumps({"id": f"p{n}", "title": f"Lamp {n} {version}", "price": n, "new": True})
+                for n in range(300)
+            )
+        )
+        settings = {"encoder": "hashing:64", "index": "int8"}
+        index_shop(made, Reading([str(source)]), changes=settings, workers=1)
+    return made
+
+
+@pytest.fixture
+def shop(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "shop.dsv3"))
+
+
+def title(shop: Path) -> str:
+    with ECommRetriever.open(shop) as retriever:
+        return retriever.retrieve("lamp 7", k=1, where="price = 7").hits[0].product.title
+
+
+def live_files(shop: Path) -> list[Path]:
+    folder = shop / "generations" / "000002"
+    return [folder / name for name in (*Manifest.read(folder).files, "manifest.json")]
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x40
+    path.unlink()  # other generations may hold a link
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def rebuilt(shop: Path) -> None:
+    index_shop(shop, rebuild=True, workers=1)
+    assert inspect_shop(shop, check=True)["problems"] == []
+    assert title(shop) == "Lamp 7 new"
+
+
+def test_every_file_that_is_cut_or_gone_or_flipped(
+    shop: Path, whole: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for file in live_files(shop):
+        original = file.read_bytes()
+        for damage in (cut, os.unlink, lambda path: flip(path, 5), lambda path: flip(path, -5)):
+            if not original:
+                continue
+            damage(file)
+            caplog.clear()
+            assert title(shop) == "Lamp 7 old", file
+            assert "000001 is served; mend with: dsv3 index --rebuild --into" in caplog.text
+            assert inspect_shop(shop)["problems"], file
+            file.unlink(missing_ok=True)
+            file.write_bytes(original)
+    assert title(shop) == "Lamp 7 new"
+    cut(live_files(shop)[0])
+    rebuilt(shop)
+
+
+def test_damage_in_the_middle_is_found_on_demand(shop: Path) -> None:
+    file = shop / "generations/000002/vectors/vectors.npy"
+    flip(file, file.stat().st_size // 2)
+    assert inspect_shop(shop)["problems"] == []
+    done = CliRunner().invoke(app, ["info", str(shop), "--check"])
+    assert done.exit_code == 1
+    (problem,) = inspect_shop(shop, check=True)["problems"]
+    assert problem.startswith(f"damaged: {file}; mend with: dsv3 index --rebuild --into")
+    rebuilt(shop)
+
+
+@pytest.mark.parametrize("pointer", [b"\xff\xfe\n", b"000009\n", b"", b"../x"])
+def test_a_damaged_pointer(shop: Path, pointer: bytes) -> None:
+    (shop / "CURRENT").write_bytes(pointer)
+    assert title(shop) == "Lamp 7 new"
+    (problem,) = inspect_shop(shop)["problems"]
+    assert "000002 is served" in problem
+    rebuilt(shop)
+
+
+def test_all_generations_are_damaged(shop: Path) -> None:
+    for folder in (shop / "generations").iterdir():
+        cut(folder / "columns" / "text.arrow")
+    with pytest.raises(ShopError, match="there is no other that is whole; mend with: dsv3 index"):
+        title(shop)
+    rebuilt(shop)
+
+
+def test_a_change_goes_on_from_the_catalog(shop: Path) -> None:
+    cut(shop / "generations/000002/ledger.npy")
+    with ECommRetriever.open(shop) as retriever:
+        retriever.delete(["p1"])
+        assert retriever.snapshot().warning is None
+    assert title(shop) == "Lamp 7 new"
+
+
+def test_a_damaged_cache_is_computed_again(shop: Path) -> None:
+    cache = shop / "embeddings.sqlite"
+    content = cache.read_bytes()
+    cache.write_bytes(content[:4096] + b"\x55" * (len(content) - 4096))
+    problems = inspect_shop(shop, check=True)["problems"]
+    assert len(problems) == 1
+    assert problems[0].startswith(f"damaged: {cache}")
+    with ECommRetriever.open(shop) as retriever, pytest.raises(EncoderError, match="--rebuild"):
+        retriever.upsert([Product("p1", "Another lamp")])
+    rebuilt(shop)
+
+
+def test_a_damaged_catalog_is_told(shop: Path) -> None:
+    catalog = shop / "catalog.sqlite"
+    content = catalog.read_bytes()
+    catalog.write_bytes(content[:8192] + b"\x55" * (len(content) - 8192))
+    problems = inspect_shop(shop, check=True)["problems"]
+    assert any(each.startswith(f"damaged: {catalog}") for each in problems)
+    assert title(shop) == "Lamp 7 new"
