@@ -186,7 +186,7 @@ class LexicalIndex:
         return np.sort(self._run(query, 100).rows)
 
     def _run(self, query: tantivy.Query, limit: int) -> Candidates:
-        found = self._searcher.search(query, min(limit, max(len(self), 1)), count=False).hits
+        found = self._searcher.search(query, max(min(limit, len(self)), 1), count=False).hits
         addresses = [address for _, address in found]
         rows = np.array(self._searcher.fast_field_values("row", addresses), np.int64)
         return Candidates.ordered(rows, np.array([score for score, _ in found], np.float32))
