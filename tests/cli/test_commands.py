@@ -291,7 +291,12 @@ def test_a_wrong_argument_is_one_clear_line(
     ],
 )
 def test_a_damaged_file_is_named_in_one_line(
-    dsv3: Runner, sample_shop: Path, tmp_path: Path, file: str, content: bytes
+    dsv3: Runner,
+    sample_shop: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    file: str,
+    content: bytes,
 ) -> None:
     shop = tmp_path / "s.dsv3"
     shutil.copytree(sample_shop, shop)
@@ -299,6 +304,9 @@ def test_a_damaged_file_is_named_in_one_line(
     (pointed if file == "manifest" else shop / file).write_bytes(content)
     for command in (["search", "x", "--in", shop], ["info", shop], ["index", "--into", shop]):
         done = dsv3(*command)
+        if (file, command[0]) == ("CURRENT", "search"):
+            assert "is served; mend with: dsv3 index --rebuild" in caplog.text
+            continue  # with a warning: there is a generation that is whole
         assert done.returncode == 1, command
         said = " ".join((done.stdout + done.stderr).split())
         assert file in said or "generations/" in said, command
