@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import threading
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +21,9 @@ from ..texts.text import text_key
 
 __all__ = ["CacheSize", "EmbeddingCache", "text_key"]
 
-_FORMAT = 1
+_FORMAT = 2
 _STORED = np.dtype("<f4")
+_CHECKSUM = struct.Struct("<I")  # behind a vector: CRC-32 of its text's key and of itself
 # A plain table with an index beside it: rows are appended, and only the small index,
 # not the vectors, is written in the random order of the hashes.
 _SCHEMA = """
@@ -36,7 +39,7 @@ CREATE TEMP TABLE wanted (row INTEGER PRIMARY KEY, text_key BLOB NOT NULL);
 """
 _WANT = "INSERT INTO temp.wanted VALUES (?, ?)"
 _SELECT_VECTORS = """
-SELECT wanted.row, embedding.tokens, embedding.vector FROM temp.wanted
+SELECT wanted.row, embedding.tokens, embedding.vector, embedding.rowid FROM temp.wanted
 CROSS JOIN embedding ON embedding.encoder_id = ? AND embedding.text_key = wanted.text_key
 """
 _SELECT_TOKENS = """
@@ -92,7 +95,7 @@ class EmbeddingCache(Closing):
         run("PRAGMA temp_store = MEMORY")
         self._connection.executescript(_SCHEMA)
         if found < _FORMAT:
-            run("PRAGMA user_version = 1")
+            run("PRAGMA user_version = 2")
 
     def get_many(
         self, fingerprint: str, keys: Sequence[bytes]
@@ -100,15 +103,25 @@ class EmbeddingCache(Closing):
         """Look up n texts: vectors (n, dim), found mask (n,), token counts (n,).
 
         Where nothing was found the vector is zero and the count is -1. The vectors are (n, 0)
-        when the cache knows nothing of the fingerprint.
+        when the cache knows nothing of the fingerprint. A vector that is no longer as it was
+        stored is dropped, and not found.
         """
         encoder_id, dim = self._encoder(fingerprint)
         vectors = np.zeros((len(keys), dim), dtype=np.float32)
         tokens = np.full(len(keys), -1, dtype=np.int64)
+        damaged = []
         with self._wanting(keys):
-            for row, count, vector in self._connection.execute(_SELECT_VECTORS, (encoder_id,)):
-                vectors[row] = np.frombuffer(vector, dtype=_STORED)
-                tokens[row] = count
+            found = self._connection.execute(_SELECT_VECTORS, (encoder_id,))
+            for row, count, stored, rowid in found:
+                vector = _unpacked(stored, keys[row], dim)
+                if vector is None:
+                    damaged.append((rowid,))
+                else:
+                    vectors[row] = vector
+                    tokens[row] = count
+        if damaged:
+            with self._lock, self._transaction():
+                self._connection.executemany("DELETE FROM embedding WHERE rowid = ?", damaged)
         return vectors, tokens >= 0, tokens
 
     def vectors(self, fingerprint: str, keys: Sequence[bytes]) -> FloatArray:
@@ -155,7 +168,7 @@ class EmbeddingCache(Closing):
             self._connection.executemany(
                 "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?, ?)",
                 (
-                    (encoder_id, key, int(count), vector.tobytes())
+                    (encoder_id, key, int(count), _packed(vector.tobytes(), key))
                     for key, count, vector in zip(keys, tokens, stored, strict=True)
                 ),
             )
@@ -235,3 +248,16 @@ class EmbeddingCache(Closing):
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _packed(vector: bytes, key: bytes) -> bytes:
+    return vector + _CHECKSUM.pack(zlib.crc32(vector, zlib.crc32(key)))
+
+
+def _unpacked(stored: bytes, key: bytes, dim: int) -> FloatArray | None:
+    """Return a vector; None where it is not what was stored. dsv3 0.1 kept no checksum."""
+    size = dim * _STORED.itemsize
+    vector = stored[:size]
+    if stored not in (vector, _packed(vector, key)) or len(vector) != size:
+        return None
+    return np.frombuffer(vector, dtype=_STORED)

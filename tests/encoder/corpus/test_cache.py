@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -44,6 +45,32 @@ def test_absent_texts_are_marked(cache: EmbeddingCache) -> None:
     assert tokens.tolist() == [1, -1, 2]
     assert not vectors[1].any()
     assert missing(cache, "a", KEYS[:6]) == [3, 4, 5]
+
+
+def test_a_flipped_bit_is_noticed_and_the_vector_can_be_stored_again(
+    cache: EmbeddingCache,
+) -> None:
+    cache.put_many("a", KEYS[:3], VECTORS[:3], TOKENS[:3])
+    with sqlite3.connect(cache.path) as outside:
+        (stored,) = outside.execute(
+            "SELECT vector FROM embedding WHERE text_key = ?", (KEYS[1],)
+        ).fetchone()
+        flipped = stored[:5] + bytes([stored[5] ^ 4]) + stored[6:]
+        outside.execute("UPDATE embedding SET vector = ? WHERE text_key = ?", (flipped, KEYS[1]))
+    outside.close()
+    assert cache.get_many("a", KEYS[:3])[1].tolist() == [True, False, True]
+    cache.put_many("a", KEYS[:3], VECTORS[:3], TOKENS[:3])
+    vectors, found, _ = cache.get_many("a", KEYS[:3])
+    assert found.all()
+    np.testing.assert_array_equal(vectors, VECTORS[:3])
+
+
+def test_vectors_of_the_first_format_are_read(cache: EmbeddingCache) -> None:
+    cache.put_many("a", KEYS[:1], VECTORS[:1], TOKENS[:1])
+    with sqlite3.connect(cache.path) as outside:
+        outside.execute("UPDATE embedding SET vector = ?", (VECTORS[0].astype("<f4").tobytes(),))
+    outside.close()
+    np.testing.assert_array_equal(cache.vectors("a", KEYS[:1]), VECTORS[:1])
 
 
 def test_a_key_may_be_asked_for_twice(cache: EmbeddingCache) -> None:
