@@ -174,10 +174,10 @@ def old(worker: Worker, old_shop: Path) -> Answers:
 
 
 def copied(shop: Path, to: Path) -> Path:
-    """Copy a shop to where none, or another copy, is."""
+    """Copy a shop to where none, or another copy, is; files that two names share stay shared."""
     shutil.rmtree(to, ignore_errors=True)
     if shop.exists():
-        shutil.copytree(shop, to, symlinks=True)
+        subprocess.run(["cp", "-a", shop, to], check=True)
     return to
 
 
