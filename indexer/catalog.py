@@ -135,6 +135,7 @@ class Catalog:
         self.url = _url(url)
         try:
             self._engine = _engine(self.url, mode)
+            sa.event.listen(self._engine, "handle_error", _tell_damage)
             try:
                 self._prepare(mode)
             except BaseException:
@@ -396,6 +397,9 @@ def _url(url: str | Path) -> sa.URL:
     return found
 
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ShopError(f"a catalog lives in sqlite or postgresql, not in {url.get_backend_name()}")
@@ -419,6 +423,16 @@ def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
     # No connection is kept: each is opened in the way that suits the moment.
     pool = sa.pool.NullPool
     return sa.create_engine(url, **options, creator=lambda: _connect_to_read(path), poolclass=pool)
+
+
+def _tell_damage(context: sa.engine.ExceptionContext) -> None:
+    """Say in one line that SQLite found its file damaged, whatever was being done."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in _DAMAGED:
+        raise ShopError(
+            f"the catalog is damaged ({error}): put a copy back, or move it away and read the "
+            "sources anew with: dsv3 index SOURCE --into SHOP --adopt-catalog"
+        ) from None
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:

@@ -145,3 +145,16 @@ def test_a_damaged_catalog_is_told(shop: Path) -> None:
     problems = inspect_shop(shop, check=True)["problems"]
     assert any(each.startswith(f"damaged: {catalog}") for each in problems)
     assert title(shop) == "Lamp 7 new"
+
+
+def test_a_change_that_meets_a_damaged_catalog_is_refused_in_one_line(shop: Path) -> None:
+    catalog = shop / "catalog.sqlite"
+    content = bytearray(catalog.read_bytes())
+    content[4096:] = bytes(len(content) - 4096)  # the tables, not the header
+    catalog.write_bytes(content)
+    with ECommRetriever.open(shop) as retriever:
+        with pytest.raises(ShopError, match="the catalog is damaged"):
+            retriever.upsert([Product("p1", "Another lamp")])
+        assert title(shop) == "Lamp 7 new"
+    with pytest.raises(ShopError, match="the catalog is damaged"):
+        index_shop(shop, rebuild=True, workers=1)
