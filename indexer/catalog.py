@@ -93,7 +93,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A product to be written, with the digest of the record it was read from."""
+    """A checked product to be written, with the digest of the record it was read from."""
 
     product: Product
     source_digest: bytes | None = None
@@ -525,7 +525,9 @@ def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
 
 
 def _checked(item: Product | Incoming) -> Incoming:
-    incoming = item if isinstance(item, Incoming) else Incoming(item)
+    if isinstance(item, Incoming):
+        return item
+    incoming = Incoming(item)
     try:
         check_product(incoming.product)
     except RecordError as error:

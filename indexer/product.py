@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
+from operator import attrgetter
 
 import orjson
 
@@ -74,6 +75,8 @@ def check_product(product: Product, *, bounded: bool = True) -> None:
         RecordError: a value is missing, of another type than `Product` says, no finite number,
             longer than the bounds above, or no text that UTF-8 can hold.
     """
+    if _is_plain(product):
+        return
     longest, most = (LONGEST_TEXT, MOST_VALUES) if bounded else (sys.maxsize, sys.maxsize)
     longest_id = LONGEST_ID if bounded else longest
     for field_ in KNOWN_FIELDS:
@@ -90,6 +93,43 @@ def check_product(product: Product, *, bounded: bool = True) -> None:
     _check_list("codes", product.codes, longest_id, most)
     _check_attributes(
         product.attributes, longest, most, MOST_ATTRIBUTES if bounded else sys.maxsize
+    )
+
+
+_texts_of = attrgetter(*(f.name for f in KNOWN_FIELDS if f.kind == "text" and not f.several))
+_needed_of = attrgetter(*(f.name for f in KNOWN_FIELDS if not f.optional))
+
+
+def _is_plain(product: Product) -> bool:
+    """Tell quickly that nothing is wrong, for nearly all products; False says nothing."""
+    attributes, codes, price = product.attributes, product.codes, product.price
+    try:
+        if None in _needed_of(product) or type(codes) is not tuple or type(attributes) is not dict:
+            return False
+        texts = [text for text in _texts_of(product) if text is not None]
+        texts += codes
+        texts += attributes
+        for value in attributes.values():
+            kind = type(value)
+            if kind is str:
+                texts.append(value)
+            elif kind is tuple:
+                texts += value
+            elif kind is not bool and not (kind is float and math.isfinite(value)):
+                return False
+        together = "".join(texts)
+        if not together.isascii():
+            together.encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return (
+        bool(product.product_id and product.title)
+        and len(texts) <= min(MOST_ATTRIBUTES, MOST_VALUES)
+        and len(together) <= LONGEST_TEXT
+        and len(max((product.product_id, *codes), key=len)) <= LONGEST_ID
+        and "\0" not in together
+        and (price is None or (type(price) is float and math.isfinite(price)))
+        and (product.in_stock is None or type(product.in_stock) is bool)
     )
 
 

@@ -85,7 +85,7 @@ def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Rej
             yield lines.rejected.popleft()
         if cells is None and not reason:
             return
-        if cells is not None:
+        if cells is not None and len(cells) != len(names):
             reason = _misfit(cells, names) or _unfinished(cells, names, lines.row[-1][1])
         if not reason:
             yield RawRecord(

@@ -121,7 +121,7 @@ class FieldMap:
         """Return the first value that is not empty of the columns of one of our fields."""
         for column in self.columns.get(our_field, ()):
             value = flat.get(column)
-            if value is not None and value != "" and value != []:
+            if value or (value is not None and value != "" and value != []):
                 return value
         return None
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import orjson
@@ -97,8 +98,13 @@ def record_digest(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit 
         content = orjson.dumps(record.fields, default=repr, option=_OPTIONS)
     except orjson.JSONEncodeError:  # an integer of more than 64 bits, half a surrogate pair
         content = json.dumps(record.fields, default=repr, skipkeys=True).encode()
-    key = hashlib.blake2b(f"{price_unit}\n{fields.fingerprint}".encode(), digest_size=32).digest()
+    key = _conversion_key(price_unit, fields.fingerprint)
     return hashlib.blake2b(content, digest_size=16, key=key).digest()
+
+
+@lru_cache(maxsize=16)
+def _conversion_key(price_unit: PriceUnit, fingerprint: str) -> bytes:
+    return hashlib.blake2b(f"{price_unit}\n{fingerprint}".encode(), digest_size=32).digest()
 
 
 def _items(
@@ -132,8 +138,9 @@ def _items(
 
 
 def _bounded(records: Records, progress: SourceProgress) -> Records:
+    cut = progress.cut
     for item in records:
-        yield item if isinstance(item, Rejected) else bounded(item, progress.cut)
+        yield bounded(item, cut) if isinstance(item, RawRecord) else item
 
 
 def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | Rejected:

@@ -88,8 +88,10 @@ def _digits(value: int | Decimal) -> str:
 
 def as_texts(value: object) -> tuple[str, ...]:
     """Return the texts in a list, or a single one; nothing empty, nothing twice."""
-    items = value if isinstance(value, list | tuple) else (value,)
-    return tuple(dict.fromkeys(text for item in items if (text := as_text(item))))
+    if not isinstance(value, list | tuple):
+        text = as_text(value)
+        return (text,) if text else ()
+    return tuple(dict.fromkeys(text for item in value if (text := as_text(item))))
 
 
 def as_truth(text: str) -> bool | None:
@@ -100,7 +102,7 @@ def as_truth(text: str) -> bool | None:
 
 def as_stock(value: object) -> bool | None:
     """Return whether a product can be had now, from a flag, a count or a phrase."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float | Decimal):
         return None if value != value else value > 0
