@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from dsv3 import ECommRetriever, Product
-from dsv3.cli.app import app
 from dsv3.errors import EncoderError, ShopError
 from dsv3.indexer.generation import Manifest
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
-from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +90,13 @@ def test_every_file_that_is_cut_or_gone_or_flipped(
     rebuilt(shop)
 
 
-def test_damage_in_the_middle_is_found_on_demand(shop: Path) -> None:
+def test_damage_in_the_middle_is_found_on_demand(
+    dsv3: Callable[..., CompletedProcess[str]], shop: Path
+) -> None:
     file = shop / "generations/000002/vectors/vectors.npy"
     flip(file, file.stat().st_size // 2)
     assert inspect_shop(shop)["problems"] == []
-    done = CliRunner().invoke(app, ["info", str(shop), "--check"])
-    assert done.exit_code == 1
+    assert dsv3("info", shop, "--check").returncode == 1
     (problem,) = inspect_shop(shop, check=True)["problems"]
     assert problem.startswith(f"damaged: {file}; mend with: dsv3 index --rebuild --into")
     rebuilt(shop)

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
-from dsv3.cli.app import app
 from dsv3.encoder.compression.compress import RECORD, Compression, compress_model
 from dsv3.encoder.compression.distil import DISTILLATION
 from dsv3.encoder.compression.prune import Pruning
 from dsv3.encoder.load import load_encoder
 from dsv3.encoder.v3.summary import summarise
 from dsv3.errors import EncoderError, InputError
-from typer.testing import CliRunner
 
+Runner = Callable[..., CompletedProcess[str]]
 SHORT = replace(DISTILLATION, steps=4, batch_size=8, max_tokens=24)
 PRUNING = Pruning(texts=20, curve_texts=8, max_tokens=24)
 
@@ -114,32 +115,31 @@ def test_what_cannot_be_done_is_said(tiny: Path, documents: list[str], tmp_path:
         compress_model(str(empty), tmp_path / "out", documents, _how("prune"))
 
 
-def test_the_command_compresses(tiny: Path, documents: list[str], tmp_path: Path) -> None:
+def test_the_command_compresses(
+    dsv3: Runner, tiny: Path, documents: list[str], tmp_path: Path
+) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(documents))
     out = tmp_path / "small"
-    arguments = ["model", "compress", str(tiny), str(out), "--texts", str(texts), "-q"]
-    shown = CliRunner().invoke(
-        app, [*arguments, "--method", "prune", "--max-tokens", "16"], catch_exceptions=False
-    )
-    assert shown.exit_code == 0
+    arguments = ["model", "compress", tiny, out, "--texts", texts, "-q"]
+    shown = dsv3(*arguments, "--method", "prune", "--max-tokens", 16)
+    assert shown.returncode == 0
     assert "Loss when one part alone is pruned" in shown.stdout
     assert "mean cosine to the original" in shown.stdout
-    again = CliRunner().invoke(app, [*arguments, "--method", "prune"])
-    assert isinstance(again.exception, InputError)
-    wrong = CliRunner().invoke(app, [*arguments, "--method", "distil", "--layers", "a"])
-    assert "write numbers with commas" in str(wrong.exception)
+    assert dsv3(*arguments, "--method", "prune").returncode == InputError.exit_code
+    wrong = dsv3(*arguments, "--method", "distil", "--layers", "a")
+    assert "write numbers with commas" in wrong.stderr
 
 
-def test_the_command_prints_one_object(tiny: Path, documents: list[str], tmp_path: Path) -> None:
+def test_the_command_prints_one_object(
+    dsv3: Runner, tiny: Path, documents: list[str], tmp_path: Path
+) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(documents))
-    shown = CliRunner().invoke(
-        app,
-        f"model compress {tiny} {tmp_path / 'small'} --texts {texts} --method distil "
-        "--layers 0,2 --steps 2 --batch 8 --json",
-        catch_exceptions=False,
-    )
+    shown = dsv3(
+        "model", "compress", tiny, tmp_path / "small", "--texts", texts, "--method", "distil",
+        "--layers", "0,2", "--steps", 2, "--batch", 8, "--json",
+    )  # fmt: skip
     found = json.loads(shown.stdout)
     assert found["distil"]["layers"] == [0, 2]
     assert len(found["distil"]["losses"]) == 2
