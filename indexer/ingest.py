@@ -17,7 +17,7 @@ from .shop import Shop
 from .sources.fields import FieldMap
 from .sources.prices import PriceUnit
 from .sources.products import SourceItem, read_items
-from .sources.records import Rejected, SourceProgress
+from .sources.records import ReadOptions, Rejected, SourceProgress
 from .sources.rejected import RejectedFile
 
 _BATCH = 1000
@@ -34,6 +34,7 @@ class Reading:
         strict: stop at the first bad record instead of setting it aside.
         sync: delete the products that are no longer in the sources.
         most_deleted: share of the shop's products, 0 to 1, that `sync` may delete.
+        options: of the sources themselves.
     """
 
     sources: Sequence[str]
@@ -42,6 +43,7 @@ class Reading:
     strict: bool = False
     sync: bool = False
     most_deleted: float = 0.1
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class Ingested:
 
     Attributes:
         cut: cells that were cut as longer than a text may be, by column.
+        unpublished: products that are not for sale and were left out, by why.
         kept: why nothing was deleted though the shop was to be brought in step with its
             sources; empty where nothing spoke against it.
     """
@@ -63,6 +66,7 @@ class Ingested:
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Mapping[str, int] = field(default_factory=dict)
     cut: Mapping[str, int] = field(default_factory=dict)
+    unpublished: Mapping[str, int] = field(default_factory=dict)
     kept: str = ""
 
 
@@ -94,6 +98,7 @@ def ingest(
         reading.sources,
         overrides=reading.fields,
         price_unit=reading.price_unit,
+        options=reading.options,
         on_recognised=on_recognised,
         progress=position,
     )
@@ -108,6 +113,7 @@ def ingest(
     counts.rejected = rejected.counts
     counts.skipped = dict(position.skipped)
     counts.cut = dict(position.cut)
+    counts.unpublished = dict(position.unpublished)
     if reading.sync:
         _delete_unseen(catalog, counts, seen, reading.most_deleted)
     return counts

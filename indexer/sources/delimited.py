@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .lines import LONGEST_LINE, TOO_LONG, numbered_lines
-from .records import RawRecord, Rejected, SourceProgress
+from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -19,12 +19,16 @@ _DELIMITERS = ",;\t|"
 Numbered = tuple[int, str]
 
 
-def read_csv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
+def read_csv(
+    stream: ByteStream, options: ReadOptions, progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row; comma, semicolon, tab or bar is told by the header."""
     return _read(stream, None)
 
 
-def read_tsv(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
+def read_tsv(
+    stream: ByteStream, options: ReadOptions, progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield a record a row of a file whose cells are set apart by tabs."""
     return _read(stream, "\t")
 

@@ -9,7 +9,7 @@ import orjson
 
 from .json_lines import as_record, read_json_lines
 from .lines import LONGEST_LINE
-from .records import RawRecord, Rejected, SourceProgress
+from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream, Readable
 
 _BOM = b"\xef\xbb\xbf"
@@ -19,13 +19,15 @@ _DEEPEST_ARRAY = 3
 Event = tuple[str, object]
 
 
-def read_json(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
+def read_json(
+    stream: ByteStream, options: ReadOptions, progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield the objects of a JSON array, wherever it stands, or of JSON Lines.
 
     Raises nothing: a document that breaks off gives what stood before, then an error.
     """
     if is_json_lines(stream.head):
-        yield from read_json_lines(stream, progress)
+        yield from read_json_lines(stream, options, progress)
         return
     position = 0
     body = _Bounded(_without_bom(stream))

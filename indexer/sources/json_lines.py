@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import orjson
 
 from .lines import numbered_lines
-from .records import RawRecord, Rejected, SourceProgress
+from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream
 
 
-def read_json_lines(stream: ByteStream, progress: SourceProgress) -> Iterator[RawRecord | Rejected]:
+def read_json_lines(
+    stream: ByteStream, options: ReadOptions, progress: SourceProgress
+) -> Iterator[RawRecord | Rejected]:
     """Yield a record for each line; a line that is no JSON object is rejected."""
     for item in numbered_lines(stream):
         if isinstance(item, Rejected):

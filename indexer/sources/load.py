@@ -11,13 +11,14 @@ from .delimited import read_csv, read_tsv
 from .json_document import read_json
 from .json_lines import read_json_lines
 from .parquet import read_parquet
-from .records import RawRecord, Rejected, SourceProgress
+from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import STDIN, ByteStream, existing_file, open_stream
 from .table import read_table
 
 Records = Iterator[RawRecord | Rejected]
+StreamReader = Callable[[ByteStream, ReadOptions, SourceProgress], Records]
 
-STREAM_READERS: dict[str, Callable[[ByteStream, SourceProgress], Records]] = {
+STREAM_READERS: dict[str, StreamReader] = {
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".json": read_json,
@@ -29,7 +30,9 @@ FILE_READERS: dict[str, Callable[[str, SourceProgress], Records]] = {
 }
 
 
-def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
+def read_records(
+    spec: str, options: ReadOptions | None = None, progress: SourceProgress | None = None
+) -> Records:
     """Return the records of a source as a stream, with those that had to be rejected.
 
     `spec` is a file name, optionally with .gz, a table such as "sqlite:///shop.db#products",
@@ -40,9 +43,10 @@ def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
         MissingExtra: the table's database driver is not installed.
 
     """
+    options = options or ReadOptions()
     progress = progress or SourceProgress()
     if spec == STDIN:
-        return _read_stream(spec, None, progress)
+        return _read_stream(spec, None, options, progress)
     if "://" in spec:
         table.check_table(spec)
         return read_table(spec, progress)
@@ -50,7 +54,7 @@ def read_records(spec: str, progress: SourceProgress | None = None) -> Records:
     existing_file(spec)
     if suffix in FILE_READERS:
         return FILE_READERS[suffix](spec, progress)
-    return _read_stream(spec, STREAM_READERS[suffix], progress)
+    return _read_stream(spec, STREAM_READERS[suffix], options, progress)
 
 
 def _suffix(spec: str) -> str:
@@ -66,21 +70,22 @@ def _suffix(spec: str) -> str:
 
 def _read_stream(
     spec: str,
-    reader: Callable[[ByteStream, SourceProgress], Records] | None,
+    reader: StreamReader | None,
+    options: ReadOptions,
     progress: SourceProgress,
 ) -> Records:
     with open_stream(spec, progress) as stream:
         line = 0
         if reader is None or (reader is read_json_lines and _is_array(stream.head)):
             reader = _recognise(stream.head)
-        for item in reader(stream, progress):
+        for item in reader(stream, options, progress):
             line = item.line or line
             yield item
         if stream.problem:
             yield Rejected(stream.problem, source=stream.name, line=line + 1, ends=True)
 
 
-def _recognise(head: bytes) -> Callable[[ByteStream, SourceProgress], Records]:
+def _recognise(head: bytes) -> StreamReader:
     """Return the reader for a stream without a name, by its first bytes."""
     return read_json if _is_array(head) or _start(head)[:1] == b"{" else read_csv
 

@@ -17,7 +17,7 @@ from .convert import product_id, to_product
 from .fields import FieldMap
 from .load import Records, read_records
 from .prices import PriceUnit
-from .records import RawRecord, Rejected, SourceProgress
+from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .shopify import complete_rows
 from .stream import size_of
 
@@ -69,6 +69,7 @@ def read_items(
     *,
     overrides: Mapping[str, str] | None = None,
     price_unit: PriceUnit = "units",
+    options: ReadOptions | None = None,
     on_recognised: Callable[[str, FieldMap], None] | None = None,
     progress: SourceProgress | None = None,
 ) -> Iterator[SourceItem | Rejected]:
@@ -85,7 +86,7 @@ def read_items(
     progress = progress or SourceProgress()
     sizes = [size_of(spec) for spec in specs]
     progress.total = None if None in sizes else sum(size or 0 for size in sizes)
-    opened = [(spec, read_records(spec, progress)) for spec in specs]
+    opened = [(spec, read_records(spec, options, progress)) for spec in specs]
     return chain.from_iterable(
         _items(spec, records, overrides or {}, price_unit, on_recognised, progress)
         for spec, records in opened

@@ -42,20 +42,43 @@ class Rejected(RecordError):  # noqa: N818 - reads as what became of the record
         self.ends = ends
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a user says of sources where telling by their content is not enough.
+
+    Attributes:
+        encoding: of texts, by its name in Python; None: told by their bytes.
+        items: where the records stand in XML and JSON, as names with "/" between, such as
+            "catalog/product"; None: told by what repeats.
+        include_unpublished: take in what its platform marks as not for sale, too.
+        allow_private: addresses of sources may lead into private networks.
+
+    """
+
+    encoding: str | None = None
+    items: str | None = None
+    include_unpublished: bool = False
+    allow_private: bool = False
+
+
 @dataclass(slots=True)
 class SourceProgress:
-    """Tells how far reading has come, in bytes as stored; ask it whenever a display is drawn.
+    """Tells what was met so far and how far reading has come, in bytes as stored.
 
     Attributes:
         total: bytes of all sources together; None where one has no known size.
         skipped: rows that are no products and no errors, counted by what they are.
         cut: cells that were longer than a text may be, counted by their column.
+        unpublished: products that are not for sale and were left out, counted by why.
+        recognised: for each source what was told of it, such as {"format": "XML"}, to be shown.
 
     """
 
     total: int | None = None
     skipped: dict[str, int] = field(default_factory=dict)
     cut: Counter[str] = field(default_factory=Counter)
+    unpublished: Counter[str] = field(default_factory=Counter)
+    recognised: dict[str, dict[str, str]] = field(default_factory=dict)
     _finished: int = 0
     _position: Callable[[], int] | None = None
 
@@ -63,6 +86,10 @@ class SourceProgress:
     def done(self) -> int:
         """Return the bytes read so far."""
         return self._finished + (self._position() if self._position else 0)
+
+    def recognise(self, source: str, **told: str) -> None:
+        """Note what was told of a source: its format, dialect, encoding or platform."""
+        self.recognised.setdefault(source, {}).update(told)
 
     def skip(self, what: str) -> None:
         """Count one row that is dropped on purpose."""

@@ -166,7 +166,7 @@ def test_schema_org_graph_and_item_list(write: Any) -> None:
     product = {"@type": "Product", "name": "Mouse", "image": ["a"], "offers": [{"price": 1}]}
     graph = {"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, product]}
     progress = SourceProgress()
-    found = list(read_records(write("graph.json", json.dumps(graph)), progress))
+    found = list(read_records(write("graph.json", json.dumps(graph)), progress=progress))
     assert [item.fields for item in found] == [product]  # type: ignore[union-attr]
     assert progress.skipped == {"not a product": 1}
     listed = {"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": product}]}
@@ -201,7 +201,7 @@ def test_reading_is_lazy(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     size = Path(spec).stat().st_size
     monkeypatch.setattr(stream_module, "_BUFFER", 1 << 14)
     progress = SourceProgress()
-    records = read_records(spec, progress)
+    records = read_records(spec, progress=progress)
     next(records)
     assert 0 < progress.done < size / 10
     sum(1 for _ in records)
