@@ -13,6 +13,7 @@ from .console import echo
 
 if TYPE_CHECKING:
     from ..indexer.index import Indexed
+    from ..indexer.ingest import Ingested, Reading
     from ..indexer.sources.fields import FieldMap
 
 
@@ -49,6 +50,26 @@ def index(
     price_unit: Annotated[Unit, typer.Option(help="What a price without a unit counts.")] = (
         Unit.units
     ),
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="How texts of the sources are encoded, where their bytes mislead."),
+    ] = None,
+    items: Annotated[
+        str | None,
+        typer.Option(help="Where the products stand in XML or JSON, as in catalog/product."),
+    ] = None,
+    include_unpublished: Annotated[
+        bool,
+        typer.Option("--include-unpublished", help="Take drafts, archived and hidden products."),
+    ] = False,
+    allow_private: Annotated[
+        bool,
+        typer.Option("--allow-private", help="A public address may redirect to a private one."),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Read the sources and show what they hold; store nothing."),
+    ] = False,
     sync: Annotated[
         bool, typer.Option("--sync", help="Delete products that are no longer in the sources.")
     ] = False,
@@ -132,71 +153,122 @@ def index(
     json: Annotated[bool, typer.Option("--json", help="Print one summary object.")] = False,
 ) -> None:
     """Read products into a shop and make it searchable; run it again to take in changes."""
-    from ..indexer.index import index_shop
-    from ..indexer.ingest import Reading
-    from .console import console, shown_progress
-
+    if not sources and (check or sync):
+        raise InputError(f"{'--check' if check else '--sync'} needs the sources to read")
     reading = None
-    if sync and not sources:
-        raise InputError("--sync needs the sources to bring the shop in step with")
     if sources:
+        from ..indexer.ingest import Reading
+        from ..indexer.sources.records import ReadOptions
+
         reading = Reading(
-            sources, _pairs(fields or []), price_unit.value, strict, sync, allow_deleting
+            sources,
+            _pairs(fields or []),
+            price_unit.value,
+            strict,
+            sync,
+            allow_deleting,
+            ReadOptions(encoding, items, include_unpublished, allow_private),
         )
-    screen = console(stderr=True)
-
-    def show_fields(source: str, recognised: FieldMap) -> None:
-        if not json:
-            from .render import fields_table
-
-            screen.print(fields_table(source, recognised))
-
-    changes = {
-        "encoder": encoder,
-        "template": template,
-        "index": kind,
-        "dim": dim,
-        "language": language,
+    if check and reading:
+        _check(reading, json=json)
+        return
+    how: dict[str, Any] = {
+        "changes": {
+            "encoder": encoder,
+            "template": template,
+            "index": kind,
+            "dim": dim,
+            "language": language,
+        },
+        "catalog_url": catalog,
+        "workers": workers,
+        "device": device.value,
+        "rebuild": rebuild,
+        "adopt_catalog": adopt_catalog,
+        "wait": wait,
+        "prune": prune,
     }
-    if if_not_worse and json:
+    if not if_not_worse:
+        _index(into, reading, how, json=json)
+    elif json:
         raise InputError("--if-not-worse prints a table; for JSON: dsv3 eval change --adopt --json")
+    else:
+        _index_if_not_worse(into, reading, how, judgments)
+
+
+def _index(shop: Path, reading: Reading | None, how: dict[str, Any], *, json: bool) -> None:
+    from ..indexer.index import index_shop
+    from .console import shown_progress
+
+    with shown_progress(quiet=json) as progress:
+        shown = None if json else _show_fields
+        done = index_shop(shop, reading, progress=progress, on_recognised=shown, **how)
+    _show(done, shop, json=json)
+    if not _complete(done, reading):
+        raise typer.Exit(1)
+
+
+def _index_if_not_worse(
+    shop: Path, reading: Reading | None, how: dict[str, Any], judgments: Path | None
+) -> None:
+    from ..eval.change import index_if_not_worse
+    from .console import console, shown_progress
+    from .eval_change import verdict_table
+
     complete = True
 
     def show(done: Indexed) -> None:
         nonlocal complete
-        kept = sync and done.ingested is not None and bool(done.ingested.kept)
-        complete = not kept and not (done.built and done.built.left_out)
-        _show(done, into, json=json)
+        complete = _complete(done, reading)
+        _show(done, shop, json=False)
 
-    with shown_progress(quiet=json) as progress:
-        how: dict[str, Any] = {
-            "changes": changes,
-            "catalog_url": catalog,
-            "workers": workers,
-            "device": device.value,
-            "rebuild": rebuild,
-            "adopt_catalog": adopt_catalog,
-            "wait": wait,
-            "prune": prune,
-            "progress": progress,
-            "on_recognised": show_fields,
-        }
-        if if_not_worse:
-            from ..eval.change import index_if_not_worse
-            from .eval_change import verdict_table
-
-            index_if_not_worse(
-                into, reading, judgments=judgments,
-                on_indexed=show,
-                on_judged=lambda verdict: console().print(verdict_table(verdict)),
-                **how,
-            )  # fmt: skip
-        else:
-            done = index_shop(into, reading, **how)
-    if not if_not_worse:
-        show(done)
+    with shown_progress(quiet=False) as progress:
+        index_if_not_worse(
+            shop,
+            reading,
+            judgments=judgments,
+            on_indexed=show,
+            on_judged=lambda verdict: console().print(verdict_table(verdict)),
+            progress=progress,
+            on_recognised=_show_fields,
+            **how,
+        )
     if not complete:
         raise typer.Exit(1)
+
+
+def _complete(done: Indexed, reading: Reading | None) -> bool:
+    """Tell whether all was done that was asked for."""
+    sync = reading is not None and reading.sync
+    kept = sync and done.ingested is not None and bool(done.ingested.kept)
+    return not kept and not (done.built and done.built.left_out)
+
+
+def _show_fields(source: str, recognised: FieldMap) -> None:
+    from .console import console
+    from .render import fields_table
+
+    console(stderr=True).print(fields_table(source, recognised))
+
+
+def _check(reading: Reading, *, json: bool) -> None:
+    """Show what the sources of `reading` hold."""
+    from ..indexer.ingest import check
+    from .console import console, shown_progress
+
+    with shown_progress(quiet=json) as progress:
+        found = check(reading, progress)
+    if json:
+        import orjson
+
+        told = {"records": records(found), "sources": sources_told(found, examples=True)}
+        echo(orjson.dumps(told, default=str).decode())
+    else:
+        from .render import show_check
+
+        show_check(console(), found)
+    if found.none_taken:
+        raise InputError(found.none_taken)
 
 
 def _show(done: Indexed, shop: Path, *, json: bool) -> None:
@@ -208,7 +280,7 @@ def _show(done: Indexed, shop: Path, *, json: bool) -> None:
         from .console import console
         from .render import index_summary
 
-        index_summary(console(), summary(done, shop))
+        index_summary(console(), summary(done, shop), done.ingested)
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
@@ -230,17 +302,8 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
     }
     if done.ingested is not None:
         ingested = done.ingested
-        found["records"] = {
-            "read": ingested.read,
-            "added": ingested.added,
-            "changed": ingested.changed,
-            "unchanged": ingested.unchanged,
-            "deleted": ingested.deleted,
-            "duplicate_ids": ingested.duplicates,
-            "rejected": dict(ingested.rejected),
-            "skipped": dict(ingested.skipped),
-            "cut": dict(ingested.cut),
-        }
+        found["records"] = records(ingested)
+        found["sources"] = sources_told(ingested)
         if ingested.kept:
             found["nothing_deleted"] = ingested.kept
     if done.built is not None:
@@ -261,3 +324,41 @@ def summary(done: Indexed, shop: Path) -> dict[str, Any]:
     if done.pruned:
         found["pruned"] = done.pruned
     return found
+
+
+def records(done: Ingested) -> dict[str, Any]:
+    """Return what came of records, counted, as one object."""
+    return {
+        "read": done.read,
+        "added": done.added,
+        "changed": done.changed,
+        "unchanged": done.unchanged,
+        "deleted": done.deleted,
+        "duplicate_ids": done.duplicates,
+        "rejected": dict(done.rejected),
+        "skipped": dict(done.met.skipped),
+        "unpublished": dict(done.met.unpublished),
+        "cut": dict(done.met.cut),
+    }
+
+
+def sources_told(done: Ingested, *, examples: bool = False) -> list[dict[str, Any]]:
+    """Return for each source what was recognised, how full its fields are, and what looks odd."""
+    told = []
+    for report in done.reports:
+        columns, how = report.fields.columns, report.fields.how
+        one: dict[str, Any] = {
+            "source": report.source,
+            "recognised": done.met.recognised.get(report.source, {}),
+            "products": report.products,
+            "fields": {
+                name: {"columns": columns[name], "how": how[name], "share": round(share, 4)}
+                for name, share in report.shares.items()
+                if name in columns
+            },
+            "warnings": list(report.warnings()),
+        }
+        if examples:
+            one["examples"] = report.examples
+        told.append(one)
+    return told

@@ -17,6 +17,8 @@ from ..retriever.results import Hit, Results
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..indexer.ingest import Ingested
+    from ..indexer.product import Product
     from ..indexer.sources.fields import FieldMap
 
 
@@ -124,23 +126,61 @@ def _lanes(hit: Hit) -> str:
     return "\n".join(parts)
 
 
-def fields_table(source: str, recognised: FieldMap) -> Table:
-    """Return what a source's fields were recognised as."""
-    table = Table(title=f"Fields of {source}", title_justify="left", box=None)
+def fields_table(
+    source: str, recognised: FieldMap, shares: Mapping[str, float] | None = None
+) -> Table:
+    """Return what a source's fields were recognised as, and which share of products has them."""
+    table = Table(title=Text(f"Fields of {source}"), title_justify="left", box=None)
     table.add_column("Ours", no_wrap=True)
     table.add_column("Theirs", overflow="fold")
     table.add_column("How", no_wrap=True)
+    if shares is not None:
+        table.add_column("Filled", no_wrap=True, justify="right")
     table.add_column("For example", overflow="ellipsis", max_width=40)
     for row in recognised.describe():
-        table.add_row(row.field, Text(row.column), row.how, Text(row.sample))
+        cells: list[str | Text] = [row.field, Text(row.column), row.how, Text(row.sample)]
+        if shares is not None:
+            cells.insert(3, f"{shares[row.field]:.0%}" if row.field in shares else "")
+        table.add_row(*cells)
     return table
 
 
-def index_summary(console: Console, done: Mapping[str, Any]) -> None:
+def show_check(console: Console, found: Ingested) -> None:
+    """Print what sources hold, as a run would take it."""
+    for report in found.reports:
+        told = found.met.recognised.get(report.source, {})
+        what = "; ".join(f"{name} {value}" for name, value in told.items())
+        console.print(Text(f"{report.source}: {what}" if what else report.source, style="bold"))
+        console.print(fields_table(report.source, report.fields, report.shares))
+        for product in report.examples:
+            console.print(_product_table(product))
+    rejected = found.rejected.total()
+    console.print(
+        f"Records: {found.read:,} read, {found.added:,} would be stored, {rejected:,} rejected"
+    )
+    _show_met(console, found)
+    for reason, count in found.rejected.most_common():
+        console.print(Text(f"Rejected: {count:,} x {reason}", style="yellow"))
+    _show_warnings(console, found)
+
+
+def _product_table(product: Product) -> Table:
+    table = Table(box=None, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="ellipsis", no_wrap=True)
+    for name, value in asdict(product).items():
+        values = value.items() if isinstance(value, dict) else [(name, value)]
+        for label, held in values:
+            if held not in (None, "", ()):
+                text = ", ".join(held) if isinstance(held, tuple) else str(held)
+                table.add_row(Text(label), Text(text))
+    return table
+
+
+def index_summary(console: Console, done: Mapping[str, Any], ingested: Ingested | None) -> None:
     """Print what an index run did, a line for each thing worth knowing."""
-    records = done.get("records")
-    if records:
-        _show_records(console, records, done["shop"])
+    if ingested is not None:
+        _show_records(console, ingested, done["shop"])
     for product_id, reason in done.get("left_out", {}).items():
         console.print(
             Text(f"Left out: product {product_id!r}, as {reason}; delete it or index it anew"),
@@ -167,29 +207,46 @@ def index_summary(console: Console, done: Mapping[str, Any]) -> None:
     )
 
 
-def _show_records(console: Console, records: Mapping[str, Any], shop: str) -> None:
+def _show_records(console: Console, done: Ingested, shop: str) -> None:
     console.print(
-        f"Records: {records['read']:,} read, {records['added']:,} added, "
-        f"{records['changed']:,} changed, {records['unchanged']:,} unchanged, "
-        f"{records['deleted']:,} deleted"
+        f"Records: {done.read:,} read, {done.added:,} added, {done.changed:,} changed, "
+        f"{done.unchanged:,} unchanged, {done.deleted:,} deleted"
     )
-    if records["duplicate_ids"]:
-        console.print(f"Duplicate ids: {records['duplicate_ids']:,}; the last one was taken")
-    for what, count in records["skipped"].items():
-        console.print(f"Passed over: {count:,} {what}")
-    if records["cut"]:
-        columns = ", ".join(records["cut"])
+    if done.duplicates:
+        console.print(f"Duplicate ids: {done.duplicates:,}; the last one was taken")
+    _show_met(console, done)
+    if done.rejected:
+        console.print(f"Rejected, in {shop}/rejected.jsonl:", style="yellow")
+        for reason, count in done.rejected.most_common():
+            console.print(Text(f"  {count:,} x {reason}"))
+    for report in done.reports:
+        if report.products:
+            shares = report.shares.items()
+            filled = ", ".join(f"{name} {share:.0%}" for name, share in shares if share)
+            console.print(Text(f"Filled in {report.source}: {filled}", style="dim"))
+    _show_warnings(console, done)
+
+
+def _show_met(console: Console, done: Ingested) -> None:
+    met = done.met
+    for what, count in met.skipped.items():
+        console.print(Text(f"Passed over: {count:,} {what}"))
+    for why, count in met.unpublished.items():
+        console.print(Text(f"Not for sale: {count:,} {why}; --include-unpublished takes them"))
+    if met.cut:
         console.print(
             Text(
-                f"Cut: {sum(records['cut'].values()):,} cells of more than "
-                f"{LONGEST_TEXT:,} characters, in {columns}"
+                f"Cut: {met.cut.total():,} cells of more than {LONGEST_TEXT:,} characters, in "
+                f"{', '.join(met.cut)}"
             ),
             style="yellow",
         )
-    if records["rejected"]:
-        console.print(f"Rejected, in {shop}/rejected.jsonl:", style="yellow")
-        for reason, count in sorted(records["rejected"].items(), key=lambda item: -item[1]):
-            console.print(Text(f"  {count:,} x {reason}"))
+
+
+def _show_warnings(console: Console, done: Ingested) -> None:
+    for report in done.reports:
+        for warning in report.warnings():
+            console.print(Text(f"{report.source}: {warning}"), style="yellow")
 
 
 def _count(found: int | None) -> str:

@@ -13,12 +13,14 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress
 from .catalog import Catalog, Incoming
+from .product import Product
 from .shop import Shop
 from .sources.fields import FieldMap
 from .sources.prices import PriceUnit
 from .sources.products import SourceItem, read_items
 from .sources.records import ReadOptions, Rejected, SourceProgress
 from .sources.rejected import RejectedFile
+from .sources.report import SourceReport
 
 _BATCH = 1000
 
@@ -51,8 +53,10 @@ class Ingested:
     """What came of the records, counted.
 
     Attributes:
-        cut: cells that were cut as longer than a text may be, by column.
-        unpublished: products that are not for sale and were left out, by why.
+        added: products that were stored; in a mere check, that would be.
+        rejected: records that cannot become a product, by why.
+        met: what else was met while reading: what was passed over, cut or not for sale.
+        reports: what each source gave whose fields were recognised.
         kept: why nothing was deleted though the shop was to be brought in step with its
             sources; empty where nothing spoke against it.
     """
@@ -64,10 +68,21 @@ class Ingested:
     deleted: int = 0
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    cut: Mapping[str, int] = field(default_factory=dict)
-    unpublished: Mapping[str, int] = field(default_factory=dict)
+    met: SourceProgress = field(default_factory=SourceProgress)
+    reports: list[SourceReport] = field(default_factory=list)
     kept: str = ""
+
+    @property
+    def none_taken(self) -> str:
+        """Return why there were records and none became a product; empty where one did."""
+        left_out = self.met.unpublished.total()
+        if not (self.read or left_out) or self.added or self.changed or self.unchanged:
+            return ""
+        reasons = [f"{count:,} x {reason}" for reason, count in self.rejected.most_common(3)]
+        if left_out:
+            why = ", ".join(self.met.unpublished)
+            reasons.append(f"{left_out:,} not for sale ({why}; --include-unpublished takes them)")
+        return f"of {self.read + left_out:,} records none could be stored: {'; '.join(reasons)}"
 
 
 def ingest(
@@ -86,37 +101,84 @@ def ingest(
     would empty the shop.
 
     Raises:
-        InputError: a source cannot be read at all, or `most_deleted` is no share.
+        InputError: a source cannot be read at all, no record of any could be stored, or
+            `most_deleted` is no share.
         RecordError: a record is bad and `reading.strict` is set.
     """
     if not 0 <= reading.most_deleted <= 1:
         raise InputError(f"the share to delete is between 0 and 1, not {reading.most_deleted:g}")
     counts = Ingested()
     seen = _SeenRows()
-    position = SourceProgress()
+    with RejectedFile(shop.rejected) as rejected:
+        for batch in _read(reading, counts, rejected, progress, on_recognised):
+            _take(batch, catalog, counts, seen, rejected, strict=reading.strict)
+    if counts.none_taken:
+        raise InputError(counts.none_taken)
+    if reading.sync:
+        _delete_unseen(catalog, counts, seen, reading.most_deleted)
+    return counts
+
+
+def check(
+    reading: Reading,
+    progress: Progress,
+    on_recognised: Callable[[str, FieldMap], None] | None = None,
+) -> Ingested:
+    """Read all sources and convert every record, as `ingest` does; store nothing.
+
+    Raises:
+        InputError: a source cannot be read at all.
+        RecordError: a record is bad and `reading.strict` is set.
+    """
+    counts = Ingested()
+    with RejectedFile(None) as rejected:
+        for batch in _read(reading, counts, rejected, progress, on_recognised):
+            for item in batch:
+                try:
+                    _report(counts, item, item.to_product())
+                except Rejected as error:
+                    _reject(error, rejected, strict=reading.strict)
+                else:
+                    counts.added += 1
+    return counts
+
+
+def _read(
+    reading: Reading,
+    counts: Ingested,
+    rejected: RejectedFile,
+    progress: Progress,
+    on_recognised: Callable[[str, FieldMap], None] | None,
+) -> Iterator[list[SourceItem]]:
+    """Yield what sources hold by the thousand; count it and show how far reading has come."""
+
+    def recognised(source: str, fields: FieldMap) -> None:
+        counts.reports.append(SourceReport(source, fields))
+        if on_recognised:
+            on_recognised(source, fields)
+
+    met = counts.met
     items = read_items(
         reading.sources,
         overrides=reading.fields,
         price_unit=reading.price_unit,
         options=reading.options,
-        on_recognised=on_recognised,
-        progress=position,
+        on_recognised=recognised,
+        progress=met,
     )
-    progress.start("read", position.total)
+    progress.start("read", met.total)
     done = 0
-    with RejectedFile(shop.rejected) as rejected:
-        for batch in _batches(_good(items, counts, rejected, strict=reading.strict)):
-            _take(batch, catalog, counts, seen, rejected, strict=reading.strict)
-            progress.advance(position.done - done)
-            done = position.done
+    for batch in _batches(_good(items, counts, rejected, strict=reading.strict)):
+        yield batch
+        progress.advance(met.done - done)
+        done = met.done
     progress.finish()
     counts.rejected = rejected.counts
-    counts.skipped = dict(position.skipped)
-    counts.cut = dict(position.cut)
-    counts.unpublished = dict(position.unpublished)
-    if reading.sync:
-        _delete_unseen(catalog, counts, seen, reading.most_deleted)
-    return counts
+
+
+def _report(counts: Ingested, item: SourceItem, product: Product) -> None:
+    report = next(each for each in reversed(counts.reports) if each.fields is item.fields)
+    report.add(product)
 
 
 def _delete_unseen(
@@ -173,7 +235,9 @@ def _take(
             counts.unchanged += 1
             continue
         try:
-            products.append(Incoming(item.to_product(), item.digest))
+            product = item.to_product()
+            _report(counts, item, product)
+            products.append(Incoming(product, item.digest))
         except Rejected as error:
             _reject(error, rejected, strict=strict)
             if entry is not None and not entry.deleted:

@@ -86,10 +86,9 @@ def read_items(
     progress = progress or SourceProgress()
     sizes = [size_of(spec) for spec in specs]
     progress.total = None if None in sizes else sum(size or 0 for size in sizes)
-    opened = [(spec, read_records(spec, options, progress)) for spec in specs]
+    opened = [read_records(spec, options, progress) for spec in specs]
     return chain.from_iterable(
-        _items(spec, records, overrides or {}, price_unit, on_recognised, progress)
-        for spec, records in opened
+        _items(records, overrides or {}, price_unit, on_recognised, progress) for records in opened
     )
 
 
@@ -109,7 +108,6 @@ def _conversion_key(price_unit: PriceUnit, fingerprint: str) -> bytes:
 
 
 def _items(
-    spec: str,
     records: Records,
     overrides: Mapping[str, str],
     price_unit: PriceUnit,
@@ -133,7 +131,7 @@ def _items(
         return
     fields = FieldMap.recognise(sample, overrides)
     if on_recognised:
-        on_recognised(spec, fields)
+        on_recognised(sample[0].source, fields)
     for item in chain(head, records):
         yield item if isinstance(item, Rejected) else _item(item, fields, price_unit)
 

@@ -20,12 +20,17 @@ class RejectedFile(Closing):
     """Writes records that were rejected to a JSON Lines file, and counts them by reason.
 
     A file left by an earlier run is removed on entering; without a rejected record there is
-    none. Use it as a context manager.
+    none. Without a path records are only counted. Use it as a context manager.
+
+    Attributes:
+        counts: records by reason.
+        first: for each reason where it was met first.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path | None) -> None:
+        self.path = None if path is None else Path(path)
         self.counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
         self._file: IO[str] | None = None
 
     @property
@@ -35,16 +40,21 @@ class RejectedFile(Closing):
 
     def add(self, error: RecordError) -> None:
         """Write and count one record."""
+        # Counted without the value, so that "price 'abc'" and "price 'x'" are one reason.
+        reason = _QUOTED.sub("…", error.reason)
+        self.counts[reason] += 1
+        self.first.setdefault(reason, f"{error.source}, line {error.line}")
+        if self.path is None:
+            return
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
-        # Counted without the value, so that "price 'abc'" and "price 'x'" are one reason.
-        self.counts[_QUOTED.sub("…", error.reason)] += 1
         line = {"source": error.source, "line": error.line, "reason": error.reason}
         record = error.record if isinstance(error, Rejected) else None
         self._file.write(json.dumps({**line, "record": _short(record)}) + "\n")
 
     def __enter__(self) -> Self:
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
         return self
 
     def close(self) -> None:

@@ -509,7 +509,7 @@ def test_cells_and_records_that_are_too_long_are_told(local: Source) -> None:
     wide = record(3, **{f"f{n}": 1 for n in range(MOST_ATTRIBUTES + 1)})
     done = local.index([record(1, title=long, spec={"note": [long]}), record(2), wide])
     assert done.ingested is not None
-    assert done.ingested.cut == {"title": 1, "spec": 1}
+    assert done.ingested.met.cut == {"title": 1, "spec": 1}
     [reason] = done.ingested.rejected
     assert "fields; at most" in reason
     assert done.products == 2

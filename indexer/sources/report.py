@@ -1,0 +1,147 @@
+"""What became of a source: the fields that were found, how full they are, and what looks odd."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from shlex import quote
+
+from ...errors import RecordError
+from ..known_fields import KNOWN_FIELDS
+from ..product import Product
+from .fields import FieldMap
+from .names import fold_name
+from .prices import parse_price
+
+EXAMPLES = 3
+_SPARSE = 0.5
+_NEVER_FULL = frozenset({"codes", "group_id"})
+"""Most shops have products that want these; that they are often empty says nothing."""
+_LONG_TITLE = 200
+_TIMES_LONGER = 10
+_PRICE_WORDS = ("price", "preis", "prix", "precio", "prezzo", "prijs", "pris", "cena")
+_NOT_ITS_PRICE = ("shipping", "versand", "cost", "tax", "deposit", "pfand")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_MANY_PRICES = 0.8
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What is known of one source, collected as its products pass.
+
+    Attributes:
+        source: as the user named it.
+        fields: which columns give which fields.
+        products: products that were converted; one that had not changed since the last run was not.
+        filled: how many of them have each known field.
+        examples: the first of them.
+    """
+
+    source: str
+    fields: FieldMap
+    products: int = 0
+    filled: Counter[str] = field(default_factory=Counter)
+    examples: list[Product] = field(default_factory=list)
+    _title_lengths: Counter[int] = field(default_factory=Counter)
+    _longest: tuple[int, str] = (0, "")
+    _unreadable: int = 0
+
+    def add(self, product: Product) -> None:
+        """Count a product of this source."""
+        self.products += 1
+        for name in _COUNTED:
+            value = getattr(product, name)
+            if value is not None and value != "" and value != ():
+                self.filled[name] += 1
+        length = len(product.title)
+        self._title_lengths[length] += 1
+        if length > self._longest[0]:
+            self._longest = (length, product.product_id)
+        if _REPLACEMENT in product.title or _REPLACEMENT in product.description:
+            self._unreadable += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(product)
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Return for each known field the share of products, 0 to 1, that have it."""
+        return {
+            name: self.filled[name] / self.products if self.products else 0.0 for name in _COUNTED
+        }
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what looks odd, each with the option that mends it."""
+        if not self.products:
+            return
+        yield from self._about_price()
+        for name, share in self.shares.items():
+            recognised = name in self.fields.columns and name not in (*_NEVER_FULL, "price")
+            if recognised and share < _SPARSE:
+                columns = " or ".join(self.fields.columns[name])
+                yield (
+                    f"{name} (column {columns}) is filled in for {share:.0%} of the products; if "
+                    f"another column holds it: --map {name}=COLUMN"
+                )
+        yield from self._about_titles()
+        if self._unreadable:
+            yield (
+                f"{self._unreadable:,} products hold characters that could not be read; say how "
+                "the texts are encoded, as in --encoding cp1252"
+            )
+
+    def _about_price(self) -> Iterator[str]:
+        share = self.shares["price"]
+        if share >= _SPARSE:
+            return
+        others = ", ".join(f"--map price={quote(column)}" for column in self._like_prices())
+        mend = f"if it is another column: {others or '--map price=COLUMN'}"
+        if "price" not in self.fields.columns:
+            yield f"no price was recognised; {mend}"
+        else:
+            columns = " or ".join(self.fields.columns["price"])
+            yield f"price (column {columns}) is filled in for {share:.0%} of the products; {mend}"
+
+    def _like_prices(self) -> Iterator[str]:
+        """Yield the columns that look like prices and were not taken as the price."""
+        for column, values in self.fields.samples.items():
+            if column in self.fields.used or not values or self.fields.attribute(column) is None:
+                continue
+            name = fold_name(column)
+            if any(word in name for word in _NOT_ITS_PRICE):
+                continue
+            named = any(word in name for word in _PRICE_WORDS)
+            alike = sum(_looks_like_price(value, named=named) for value in values)
+            if alike >= _MANY_PRICES * len(values):
+                yield column
+
+    def _about_titles(self) -> Iterator[str]:
+        length, product_id = self._longest
+        usual = _median(self._title_lengths)
+        if self.products > 1 and length > _LONG_TITLE and length > _TIMES_LONGER * usual:
+            yield (
+                f"the title of product {product_id!r} has {length:,} characters, others have about "
+                f"{usual}; a quotation mark that is never closed may have swallowed other rows, or "
+                "the title is another column: --map title=COLUMN"
+            )
+
+
+_COUNTED = tuple(each.name for each in KNOWN_FIELDS)
+
+
+def _looks_like_price(value: object, *, named: bool) -> bool:
+    """Tell whether a value is an amount: with a currency, unless the column is `named` a price."""
+    try:
+        amount, currency = parse_price(value, "units")
+    except RecordError:
+        return False
+    return amount is not None and (named or currency is not None)
+
+
+def _median(lengths: Counter[int]) -> int:
+    half, seen = lengths.total() / 2, 0
+    for length in sorted(lengths):
+        seen += lengths[length]
+        if seen >= half:
+            return length
+    return 0
