@@ -1,0 +1,114 @@
+"""Tell which of the first rows of a table names its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from statistics import median
+
+from ..known_fields import KNOWN_FIELDS
+from .names import fold_name
+
+HEAD_ROWS = 50
+"""How many rows at the beginning of a table are looked at."""
+
+_LATEST = 30
+_LONGEST_NAME = 120
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,:/\s-]*(?:[€$£%]|[A-Z]{3})?")
+_TECHNICAL = re.compile(r"[a-z][a-z0-9]*(?:[_.#:-][a-z0-9]+)*[0-9]*")
+
+Row = Sequence[object]
+
+
+def find_header(rows: Sequence[Row]) -> int:
+    """Return the index of the row that names the columns; 0 where no row is better than the first.
+
+    `rows` are the first rows of the table, blank ones included. Titles, notes and blank rows may
+    stand before the header. It is the first row of distinct texts among which are names that we
+    know; where none are known, the first that is as wide as the rows after it. Where a row of
+    technical names ("item_sku") follows one of labels ("Seller SKU"), the technical ones count:
+    templates of marketplaces have both.
+    """
+    rows = rows[:HEAD_ROWS]
+    filled = [_filled(row) for row in rows]
+    first = next((index for index, cells in enumerate(filled) if cells), 0)
+    widths = [len(cells) for cells in filled[first + 1 :] if cells]
+    typical = median(widths) if widths else 0
+    wide = [i for i in range(first, min(len(rows), _LATEST)) if 2 * len(filled[i]) > typical]
+    fitting = [index for index in wide if _fits(filled[index])]
+    header = next((index for index in fitting if _is_known(filled[index])), None)
+    if header is None:
+        named = (index for index in fitting if _unlike_next(rows, index))
+        header = first if first in wide else next(named, first)
+    return _technical_row(filled, header)
+
+
+def is_known_header(row: Row) -> bool:
+    """Tell whether a row names columns as product tables do: two known names, or nothing else."""
+    cells = _filled(row)
+    return _fits(cells) and _is_known(cells)
+
+
+def _filled(row: Row) -> list[object]:
+    stripped = [cell.strip() if isinstance(cell, str) else cell for cell in row]
+    return [cell for cell in stripped if cell not in (None, "")]
+
+
+def _fits(cells: Sequence[object]) -> bool:
+    """Tell whether cells may be names: short texts, none a number or an address, few twice."""
+    names = [cell for cell in cells if isinstance(cell, str)]
+    if not names or len(names) < len(cells):
+        return False
+    if any(len(name) > _LONGEST_NAME or _NUMBER.fullmatch(name) for name in names):
+        return False
+    return not any("://" in name for name in names) and 2 * len(set(names)) > len(names)
+
+
+@lru_cache(maxsize=1)
+def _known_names() -> frozenset[str]:
+    known = {fold_name(each.name) for each in KNOWN_FIELDS}
+    for each in KNOWN_FIELDS:
+        known.update(name for names in each.aliases.values() for name in names.split())
+    return frozenset(known)
+
+
+def _known(cells: Sequence[object]) -> int:
+    known = _known_names()
+    return len({name for cell in cells if (name := fold_name(str(cell))) in known})
+
+
+def _is_known(cells: Sequence[object]) -> bool:
+    """Tell whether names are known: three, or two of at most eight, or the only one."""
+    known = _known(cells)
+    return known >= 3 or (known == 2 and len(cells) <= 8) or known == len(cells)
+
+
+def _unlike_next(rows: Sequence[Row], index: int) -> bool:
+    """Tell whether a later row holds a number where the row at `index` holds a name."""
+    return any(
+        _is_text(name) and cell not in (None, "") and not _is_text(cell)
+        for row in rows[index + 1 :]
+        for name, cell in zip(rows[index], row, strict=False)
+    )
+
+
+def _is_text(cell: object) -> bool:
+    return isinstance(cell, str) and bool(cell.strip()) and not _NUMBER.fullmatch(cell.strip())
+
+
+def _technical_row(filled: Sequence[Sequence[object]], header: int) -> int:
+    if not filled or _is_technical(filled[header]):
+        return header
+    for index in range(header + 1, min(header + 4, len(filled))):
+        cells = filled[index]
+        wide = 2 * len(cells) > len(filled[header])
+        if wide and _fits(cells) and _is_technical(cells) and _known(cells) >= 2:
+            return index
+    return header
+
+
+def _is_technical(cells: Sequence[object]) -> bool:
+    """Tell whether cells are names as programs write them, some of several words."""
+    fit = sum(_TECHNICAL.fullmatch(str(cell)) is not None for cell in cells)
+    return 10 * fit >= 9 * len(cells) and any("_" in str(cell) for cell in cells)
