@@ -10,8 +10,8 @@ from ..product import AttributeValue, Product, check_product
 from .columns import free_name
 from .fields import FieldMap
 from .flatten import flatten
-from .prices import PriceUnit, currency_code, parse_price
-from .records import RawRecord, Rejected
+from .prices import UNKNOWN, PriceUnit, ReadPrice, currency_code, parse_price
+from .records import RawRecord, Rejected, SourceProgress
 from .values import (
     as_attribute,
     as_category,
@@ -20,6 +20,7 @@ from .values import (
     as_text,
     as_texts,
     looks_like_part_number,
+    lost_codes,
 )
 
 _NEXT_ADDRESS = re.compile(r",\s*(?=https?://|//)|[|\s]")
@@ -27,17 +28,25 @@ _KIND_OF: dict[type, str] = {str: "text", float: "number", bool: "boolean"}
 Attributes = dict[str, AttributeValue]
 
 
-def to_product(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit = "units") -> Product:
-    """Return the product that a record describes.
+def to_product(
+    record: RawRecord,
+    fields: FieldMap,
+    *,
+    price_unit: PriceUnit = "units",
+    progress: SourceProgress | None = None,
+) -> Product:
+    """Return the product that a record describes; what could not be taken is counted in `progress`.
+
+    A price that says no amount ("on request") leaves the product without one.
 
     Raises:
-        Rejected: a RecordError; there is no id, no title, the price cannot be read, or
-            `check_product` refuses what came of it.
+        Rejected: a RecordError; there is no id, no title, or `check_product` refuses what came
+            of it.
 
     """
     flat = flatten(record.fields)
     try:
-        product = _convert(flat, fields, price_unit)
+        product = _convert(flat, fields, price_unit, progress or SourceProgress())
         check_product(product)
     except RecordError as error:
         raise _rejected(record, error.reason) from None
@@ -68,7 +77,9 @@ def _no_id(fields: FieldMap) -> str:
     return f"no product id (column {' or '.join(fields.columns['product_id'])} is empty)"
 
 
-def _convert(flat: Mapping[str, object], fields: FieldMap, price_unit: PriceUnit) -> Product:
+def _convert(
+    flat: Mapping[str, object], fields: FieldMap, price_unit: PriceUnit, progress: SourceProgress
+) -> Product:
     found = as_text(fields.first(flat, "product_id"))
     if not found:
         raise RecordError(_no_id(fields))
@@ -76,16 +87,25 @@ def _convert(flat: Mapping[str, object], fields: FieldMap, price_unit: PriceUnit
     if not title:
         raise RecordError(f"no title (column {' or '.join(fields.columns['title'])} is empty)")
     unit: PriceUnit = "cents" if fields.price_in_cents else price_unit
-    price, price_currency = parse_price(fields.first(flat, "price"), unit)
+    price = _price(flat, fields, unit)
+    currency = currency_code(as_text(fields.first(flat, "currency"))) or price.currency
+    if price.missing:
+        progress.no_price[price.missing] += 1
+    if price.amount is not None:
+        currency = currency or fields.price_currency
+        progress.currencies[currency or ""] += 1
+    _count_lost_codes(flat, fields, progress)
     attributes, more_codes = _attributes(flat, fields)
+    if price.list_price is not None:
+        attributes.setdefault("list_price", price.list_price)
     return Product(
         product_id=found,
         title=title,
         description=" ".join(as_texts(fields.first(flat, "description"))),
         brand=as_text(fields.first(flat, "brand")) or None,
         category=as_category(fields.first(flat, "category"), fields.category_separator) or None,
-        price=price,
-        currency=currency_code(as_text(fields.first(flat, "currency"))) or price_currency,
+        price=price.amount,
+        currency=currency,
         in_stock=as_stock(fields.first(flat, "in_stock")),
         url=_address(fields.first(flat, "url")),
         image_url=_address(fields.first(flat, "image_url")),
@@ -93,6 +113,28 @@ def _convert(flat: Mapping[str, object], fields: FieldMap, price_unit: PriceUnit
         group_id=as_text(fields.first(flat, "group_id")) or None,
         attributes=attributes,
     )
+
+
+def _price(flat: Mapping[str, object], fields: FieldMap, unit: PriceUnit) -> ReadPrice:
+    """Return the first price that says an amount; else the first that says anything."""
+    first = None
+    for column in fields.columns.get("price", ()):
+        value = flat.get(column)
+        if value is None or value == "" or value == []:
+            continue
+        price = parse_price(value, unit, fields.price_styles.get(column, UNKNOWN))
+        if price.amount is not None:
+            return price
+        first = first or price
+    return first or ReadPrice()
+
+
+def _count_lost_codes(
+    flat: Mapping[str, object], fields: FieldMap, progress: SourceProgress
+) -> None:
+    for column in fields.code_columns:
+        if (value := flat.get(column)) and (lost := lost_codes(value)):
+            progress.lost_codes[column] += lost
 
 
 def _attributes(flat: Mapping[str, object], fields: FieldMap) -> tuple[Attributes, list[str]]:
@@ -104,7 +146,7 @@ def _attributes(flat: Mapping[str, object], fields: FieldMap) -> tuple[Attribute
         attribute = fields.attribute(column)
         if attribute is None:
             continue
-        value = as_attribute(raw, attribute.kind)
+        value = as_attribute(raw, attribute.kind, attribute.style)
         if value is None or value == "":
             continue
         if attribute.is_code:
@@ -124,7 +166,7 @@ def _told_apart(flat: Mapping[str, object], fields: FieldMap) -> Attributes:
         attribute = fields.attribute(column)
         if attribute is None:
             continue
-        value = as_attribute(flat[column], attribute.kind)
+        value = as_attribute(flat[column], attribute.kind, attribute.style)
         if value is None or value == "":
             continue
         if attribute.part_number and isinstance(value, str) and looks_like_part_number(value):

@@ -10,12 +10,13 @@ import orjson
 
 from . import recognition
 from .attribute_names import attribute_name
-from .columns import sample_columns, settle_names
+from .columns import is_code_name, sample_columns, settle_names
 from .flatten import flatten
 from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_image_name
+from .prices import UNKNOWN, PriceStyle, currency_of_header, style_of
 from .records import RawRecord
 
-_CONVERSION = 1
+_CONVERSION = 2
 """Raise this whenever the same record and map would give another product than before."""
 _LONGEST_SAMPLE = 60
 _MEMO_SIZE = 100_000
@@ -33,12 +34,16 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """How a column becomes an attribute; `part_number` marks one that may hold a code."""
+    """How a column becomes an attribute; `part_number` marks one that may hold a code.
+
+    `style` is how its prices are written, where these are what it holds.
+    """
 
     name: str
     kind: str | None
     is_code: bool
     part_number: bool
+    style: PriceStyle = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class FieldMap:
         kinds: kinds of attribute columns whose texts are read as something else.
         renamed: attribute names of columns whose own name another one has.
         category_separator: what stands between the levels of a category in this source.
+        price_styles: how the prices of a column are written, where it tells.
+        price_currency: the currency that the price column's name says.
         samples: the values seen in each column.
 
     """
@@ -62,6 +69,8 @@ class FieldMap:
     renamed: Mapping[str, str]
     ignored: frozenset[str]
     category_separator: str | None
+    price_styles: Mapping[str, PriceStyle]
+    price_currency: str | None
     samples: Mapping[str, Sequence[object]] = field(repr=False)
     _attributes: dict[str, Attribute | None] = field(default_factory=dict, repr=False)
 
@@ -84,13 +93,20 @@ class FieldMap:
         rest = [column for column in samples if column not in used]
         ignored = recognition.without_use(samples) - used
         attributes = [column for column in rest if column not in ignored]
+        kinds = recognition.forced_kinds(attributes, samples)
+        prices = chosen["price"].columns if "price" in chosen else ()
+        named = (*prices, *(column for column, kind in kinds.items() if kind == "price"))
+        styles = {column: style_of(samples[column]) for column in named if column in samples}
+        currencies = (currency_of_header(column) for column in prices)
         return cls(
             columns={name: choice.columns for name, choice in chosen.items()},
             how={name: choice.how for name, choice in chosen.items()},
-            kinds=recognition.forced_kinds(attributes, samples),
+            kinds=kinds,
             renamed=settle_names(attributes),
             ignored=ignored,
             category_separator=recognition.category_separator(chosen, samples),
+            price_styles={c: style for c, style in styles.items() if style != UNKNOWN},
+            price_currency=next((currency for currency in currencies if currency), None),
             samples=samples,
         )
 
@@ -98,6 +114,11 @@ class FieldMap:
     def used(self) -> frozenset[str]:
         """Return the columns that give one of our fields."""
         return frozenset(name for names in self.columns.values() for name in names)
+
+    @cached_property
+    def code_columns(self) -> tuple[str, ...]:
+        """Return the columns that hold ids and codes."""
+        return self.columns.get("product_id", ()) + self.columns.get("codes", ())
 
     @cached_property
     def price_in_cents(self) -> bool:
@@ -114,6 +135,11 @@ class FieldMap:
             "renamed": dict(self.renamed),
             "ignored": sorted(self.ignored),
             "category_separator": self.category_separator,
+            "price_styles": {
+                column: [style.mark, style.thousandths]
+                for column, style in self.price_styles.items()
+            },
+            "price_currency": self.price_currency,
         }
         return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode()
 
@@ -143,11 +169,14 @@ class FieldMap:
         if column in self.used or column in self.ignored or is_image_name(column):
             return None
         name, kind = attribute_name(column)
+        if kind is None and is_code_name(column):
+            kind = "text"
         return Attribute(
             name=self.renamed.get(column, name),
             kind=self.kinds.get(column, kind),
             is_code=fold_name(name) in CODE_NAMES,
             part_number=fold_name(column) in PART_NUMBER_NAMES,
+            style=self.price_styles.get(column, UNKNOWN),
         )
 
     def describe(self) -> list[FieldRow]:

@@ -35,6 +35,7 @@ class SourceItem:
 
     Attributes:
         digest: 16 bytes that change whenever the product it converts to may change.
+        progress: where what could not be taken of it is counted.
 
     """
 
@@ -43,6 +44,7 @@ class SourceItem:
     record: RawRecord
     fields: FieldMap
     price_unit: PriceUnit
+    progress: SourceProgress | None = None
 
     @property
     def source(self) -> str:
@@ -55,13 +57,15 @@ class SourceItem:
         return self.record.line
 
     def to_product(self) -> Product:
-        """Return the product.
+        """Return the product; what could not be taken of it is counted in `progress`.
 
         Raises:
-            RecordError: the record has no title, or its price cannot be read.
+            RecordError: the record has no title, or cannot be a product.
 
         """
-        return to_product(self.record, self.fields, price_unit=self.price_unit)
+        return to_product(
+            self.record, self.fields, price_unit=self.price_unit, progress=self.progress
+        )
 
 
 def read_items(
@@ -133,7 +137,7 @@ def _items(
     if on_recognised:
         on_recognised(sample[0].source, fields)
     for item in chain(head, records):
-        yield item if isinstance(item, Rejected) else _item(item, fields, price_unit)
+        yield item if isinstance(item, Rejected) else _item(item, fields, price_unit, progress)
 
 
 def _bounded(records: Records, progress: SourceProgress) -> Records:
@@ -142,7 +146,9 @@ def _bounded(records: Records, progress: SourceProgress) -> Records:
         yield bounded(item, cut) if isinstance(item, RawRecord) else item
 
 
-def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceItem | Rejected:
+def _item(
+    record: RawRecord, fields: FieldMap, price_unit: PriceUnit, progress: SourceProgress
+) -> SourceItem | Rejected:
     try:
         found = product_id(record, fields)
         digest = record_digest(record, fields, price_unit=price_unit)
@@ -151,4 +157,4 @@ def _item(record: RawRecord, fields: FieldMap, price_unit: PriceUnit) -> SourceI
     except (RecursionError, ValueError) as error:
         reason = f"the record cannot be taken in ({error})"
         return Rejected(reason, source=record.source, line=record.line)
-    return SourceItem(found, digest, record, fields, price_unit)
+    return SourceItem(found, digest, record, fields, price_unit, progress)

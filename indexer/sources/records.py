@@ -70,6 +70,11 @@ class SourceProgress:
         skipped: rows that are no products and no errors, counted by what they are.
         cut: cells that were longer than a text may be, counted by their column.
         unpublished: products that are not for sale and were left out, counted by why.
+        no_price: products whose price says no amount, counted by why: "on request", "none given"
+            (a dash, TBD), "negative", "unreadable".
+        currencies: products with a price, counted by its currency; "" where none is told.
+        lost_codes: codes of which a spreadsheet kept the first digits alone ("4.00638E+12"),
+            counted by column; they are not taken.
         recognised: for each source what was told of it, such as {"format": "XML"}, to be shown.
 
     """
@@ -78,6 +83,9 @@ class SourceProgress:
     skipped: dict[str, int] = field(default_factory=dict)
     cut: Counter[str] = field(default_factory=Counter)
     unpublished: Counter[str] = field(default_factory=Counter)
+    no_price: Counter[str] = field(default_factory=Counter)
+    currencies: Counter[str] = field(default_factory=Counter)
+    lost_codes: Counter[str] = field(default_factory=Counter)
     recognised: dict[str, dict[str, str]] = field(default_factory=dict)
     _finished: int = 0
     _position: Callable[[], int] | None = None

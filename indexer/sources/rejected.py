@@ -40,7 +40,7 @@ class RejectedFile(Closing):
 
     def add(self, error: RecordError) -> None:
         """Write and count one record."""
-        # Counted without the value, so that "price 'abc'" and "price 'x'" are one reason.
+        # Counted without the value, so that reasons that quote one are one reason.
         reason = _QUOTED.sub("…", error.reason)
         self.counts[reason] += 1
         self.first.setdefault(reason, f"{error.source}, line {error.line}")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 
 from ..product import AttributeValue
+from .prices import UNKNOWN, PriceStyle, is_plain_price, parse_price
 from .text import clean_text
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?")
 """A text that is a number and nothing else; "007" is not, and neither is a 20-digit code."""
-
-PRICE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?)(?:\s*[A-Z]{3})?")
-"""A price as programs write it, with its currency or without."""
 
 _NULLS = frozenset({"", "null", "nan", "n/a", "#n/a"})
 _TRUE = frozenset({"true", "yes"})
@@ -56,6 +54,9 @@ _OUT_OF_STOCK = frozenset(
 )
 _CODE_SEPARATORS = re.compile(r"[,;|\n]")
 _SEPARATORS = (">", "|", " / ")
+_DEEPEST = 8  # `flatten` and the bounds on records go no deeper
+_AS_POWER = re.compile(r"([0-9])(?:[.,]([0-9]{1,17}))?[eE]\+?([0-9]{1,2})")
+_WHOLE = re.compile(r"([0-9]{8,14})[.,]0+")
 
 
 def as_text(value: object) -> str:
@@ -71,9 +72,7 @@ def as_text(value: object) -> str:
         whole = math.isfinite(value) and value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else "" if math.isnan(value) else str(value)
     if isinstance(value, list | tuple):
-        # One level only: what is nested deeper is no text of a product.
-        scalars = (item for item in value if not isinstance(item, list | tuple))
-        return next((text for item in scalars if (text := as_text(item))), "")
+        return next((text for item in _leaves(value) if (text := as_text(item))), "")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return ""
@@ -91,7 +90,16 @@ def as_texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         text = as_text(value)
         return (text,) if text else ()
-    return tuple(dict.fromkeys(text for item in value if (text := as_text(item))))
+    return tuple(dict.fromkeys(text for item in _leaves(value) if (text := as_text(item))))
+
+
+def _leaves(values: Iterable[object], depth: int = 0) -> Iterator[object]:
+    """Yield what lists inside lists hold, in order."""
+    for value in values:
+        if not isinstance(value, list | tuple):
+            yield value
+        elif depth < _DEEPEST:
+            yield from _leaves(value, depth + 1)
 
 
 def as_truth(text: str) -> bool | None:
@@ -108,7 +116,7 @@ def as_stock(value: object) -> bool | None:
         return None if value != value else value > 0
     if isinstance(value, list | tuple):
         # The variants of one product: any that can be had will do.
-        known = [as_stock(item) for item in value if not isinstance(item, list | tuple)]
+        known = [as_stock(item) for item in _leaves(value)]
         return True if True in known else False if False in known else None
     text = as_text(value)
     if NUMBER.fullmatch(text):
@@ -121,11 +129,48 @@ def as_stock(value: object) -> bool | None:
 def as_codes(value: object) -> Iterable[str]:
     """Yield the codes in a list or in a text that lists them."""
     for text in as_texts(value):
-        for part in _CODE_SEPARATORS.split(text):
-            # Spreadsheets write an apostrophe before digits to keep them text.
-            code = part.strip().lstrip("'’").strip()
+        for part in _parts(text):
+            code = _mended_code(part)
             if 3 <= len(code) <= 64 and any(mark.isalnum() for mark in code):
                 yield code
+
+
+def _mended_code(text: str) -> str:
+    """Return a code that a program wrote as a number as its digits; empty where some are lost."""
+    if text[-1:] == "0" and (whole := _WHOLE.fullmatch(text)):
+        return whole[1]
+    power = _AS_POWER.fullmatch(text) if "+" in text else None
+    if power is None:
+        return text
+    head, decimals, exponent = power[1], power[2] or "", int(power[3])
+    return head + decimals if len(decimals) == exponent else ""
+
+
+def lost_codes(value: object) -> int:
+    """Count the codes in a value of which a spreadsheet kept the first digits alone (4.006E+12)."""
+    return sum(
+        "+" in text and any(part and not _mended_code(part) for part in _parts(text))
+        for text in as_texts(value)
+    )
+
+
+def _parts(text: str) -> Iterable[str]:
+    # Spreadsheets write an apostrophe before digits to keep them text.
+    if "," in text and _AS_POWER.fullmatch(text):
+        return (text,)
+    return (part.strip().lstrip("'’").strip() for part in _CODE_SEPARATORS.split(text))
+
+
+def looks_like_gtin(value: object) -> bool:
+    """Tell whether a value is 8, 12, 13 or 14 digits of which the last one checks the others.
+
+    The check digit is that of GS1's General Specifications, section 7.9.
+    """
+    text = as_text(value)
+    if len(text) not in (8, 12, 13, 14) or not (text.isascii() and text.isdigit()):
+        return False
+    digits = [int(digit) for digit in reversed(text)]
+    return text.strip("0") != "" and (sum(digits[::2]) + 3 * sum(digits[1::2])) % 10 == 0
 
 
 def looks_like_part_number(text: str) -> bool:
@@ -155,13 +200,16 @@ def as_category(value: object, separator: str | None) -> str:
     return " > ".join(part for level in text.split(separator) if (part := level.strip(" >|/")))
 
 
-def as_attribute(value: object, kind: str | None) -> AttributeValue | None:
+def as_attribute(
+    value: object, kind: str | None, style: PriceStyle = UNKNOWN
+) -> AttributeValue | None:
     """Return an attribute's value by its column's kind; None for what is missing or an address.
 
     Kinds are "text", "number", "price", "boolean", "list"; None keeps the type the source gave.
+    `style` is how the prices of the column are written.
     """
     if isinstance(value, str):
-        return _typed_text(clean_text(value), kind)
+        return _typed_text(clean_text(value), kind, style)
     if isinstance(value, bool):
         return value if kind != "text" else as_text(value)
     if isinstance(value, float | int | Decimal):
@@ -172,13 +220,14 @@ def as_attribute(value: object, kind: str | None) -> AttributeValue | None:
     return as_text(value) or None
 
 
-def _typed_text(text: str, kind: str | None) -> AttributeValue | None:
+def _typed_text(text: str, kind: str | None, style: PriceStyle) -> AttributeValue | None:
     if len(text) <= 4 and text.casefold() in _NULLS:
         return None
     if kind == "number" and NUMBER.fullmatch(text):
         return float(text)
-    if kind == "price" and (price := PRICE.fullmatch(text)):
-        return float(price[1])
+    if kind == "price" and is_plain_price(text):
+        price = parse_price(text, "units", style).amount
+        return text if price is None else price
     if kind == "boolean":
         truth = as_truth(text)
         return text if truth is None else truth

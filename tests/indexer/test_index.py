@@ -137,7 +137,7 @@ def test_bad_records_are_rejected_and_the_rest_goes_on(source: Source) -> None:
             "{not json",
             {"title": "no id"},
             {"id": "x"},
-            record(2, price="abc"),
+            record(2, title="<p></p>"),
             record(3),
         ]
     )
@@ -152,14 +152,21 @@ def test_bad_records_are_rejected_and_the_rest_goes_on(source: Source) -> None:
 
 def test_a_record_that_turns_bad_keeps_what_was_stored_of_it(local: Source) -> None:
     local.index([record(1), record(2)])
-    done = local.index([record(1, price="abc"), record(2)], reading={"sync": True})
+    done = local.index([record(1, title="<p></p>"), record(2)], reading={"sync": True})
     assert done.products == 2
     assert titles(local.shop, "", where="price = 11") == ["Product number 1"]
 
 
+def test_a_price_that_says_no_amount_leaves_the_product_in(local: Source) -> None:
+    local.index([record(1), record(2)])
+    done = local.index([record(1, price="auf Anfrage"), record(2)], reading={"strict": True})
+    assert done.products == 2
+    assert titles(local.shop, "", where="price is null") == ["Product number 1"]
+
+
 def test_strict_stops_at_the_first_bad_record(local: Source) -> None:
     with pytest.raises(RecordError, match=r"products\.jsonl, line 2"):
-        local.index([record(1), record(2, price="abc")], reading={"strict": True})
+        local.index([record(1), record(2, title="<p></p>")], reading={"strict": True})
 
 
 def test_of_a_duplicate_id_the_last_one_wins(local: Source) -> None:

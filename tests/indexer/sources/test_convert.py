@@ -10,7 +10,7 @@ from dsv3.indexer.sources.convert import to_product
 from dsv3.indexer.sources.fields import FieldMap
 from dsv3.indexer.sources.flatten import flatten
 from dsv3.indexer.sources.products import record_digest
-from dsv3.indexer.sources.records import RawRecord
+from dsv3.indexer.sources.records import RawRecord, SourceProgress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +25,6 @@ BASE = {"id": "1", "title": "x"}
         ({"title": "x"}, "no product id (column id is empty)"),
         ({"id": "2", "title": "<p> </p>"}, "no title (column title is empty)"),
         ({"id": "2"}, "no title (column title is empty)"),
-        ({"id": "2", "title": "x", "price": "abc"}, "price 'abc' is not a number"),
-        ({"id": "2", "title": "x", "price": -3}, "price '-3' is negative"),
     ],
 )
 def test_bad_records_say_why(row: dict[str, Any], reason: str) -> None:
@@ -35,6 +33,93 @@ def test_bad_records_say_why(row: dict[str, Any], reason: str) -> None:
         to_product(RawRecord("shop.csv", 9, row), fields, price_unit="units")
     assert (caught.value.reason, caught.value.source, caught.value.line) == (reason, "shop.csv", 9)
     assert getattr(caught.value, "record", None) == row
+
+
+def test_a_price_that_says_no_amount_leaves_the_product_and_is_counted() -> None:
+    prices = ["abc", -3, "auf Anfrage", "TBD", "", None, "9.90 EUR", "$5"]
+    records = [
+        RawRecord("shop.csv", n, {"id": n, "title": "x", "price": price})
+        for n, price in enumerate(prices, start=1)
+    ]
+    fields = FieldMap.recognise(records, {})
+    progress = SourceProgress()
+    products = [to_product(record, fields, progress=progress) for record in records]
+    assert [product.price for product in products] == [None] * 6 + [9.9, 5.0]
+    assert progress.no_price == {
+        "unreadable": 1, "negative": 1, "on request": 1, "none given": 1,
+    }  # fmt: skip
+    assert progress.currencies == {"EUR": 1, "$": 1}
+
+
+def test_prices_are_read_by_their_own_column(convert: Any) -> None:
+    rows: list[dict[str, Any]] = [
+        {"price": "1.299", "sale_price": "1.199,00 €"},
+        {"price": "12,50", "sale_price": "9,90 €"},
+        {"price": "UVP 59,90 € 49,90 €", "sale_price": ""},
+    ]
+    products = convert(*({"id": n, "title": "x", **row} for n, row in enumerate(rows)))
+    assert [product.price for product in products] == [1299.0, 12.5, 49.9]
+    assert [product.currency for product in products] == [None, None, "EUR"]
+    assert [product.attributes.get("sale_price") for product in products] == [1199.0, 9.9, None]
+    assert products[2].attributes["list_price"] == 59.9
+
+
+def test_a_column_of_programs_is_read_as_it_stands(convert: Any) -> None:
+    rows = [{**BASE, "price": price} for price in ("39.9", "1299.00", "1.299", 12.345)]
+    assert [product.price for product in convert(*rows)] == [39.9, 1299.0, 1.299, 12.345]
+
+
+def test_the_name_of_a_price_column_gives_the_currency() -> None:
+    rows = [{**BASE, "cost (CHF)": "5"}, {**BASE, "cost (CHF)": "6 EUR"}, BASE]
+    records = [RawRecord("s", n, row) for n, row in enumerate(rows)]
+    fields = FieldMap.recognise(records, {"price": "cost (CHF)"})
+    products = [to_product(record, fields) for record in records]
+    assert [product.currency for product in products] == ["CHF", "EUR", None]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        ("EAN", [4006381333931, 4006381333948.0], ["4006381333931", "4006381333948"]),
+        ("Artikel-EAN", [96385074, "0012345678905"], ["96385074", "0012345678905"]),
+        ("variant_id", [12, 13], ["12", "13"]),
+        ("Nummer", ["4006381333931"] * 3, ["4006381333931"] * 3),
+        ("ref", [4006381333931, 4006381333932], ["4006381333931", "4006381333932"]),
+        ("ref", ["96385074", "96385075", "96385076"], [96385074.0, 96385075.0, 96385076.0]),
+        ("created_at", [1700000000000], [1700000000000.0]),
+        ("watts", [800, "900"], [800.0, 900.0]),
+    ],
+)
+def test_codes_never_become_numbers(
+    convert: Any, column: str, cells: list[Any], expected: list[Any]
+) -> None:
+    rows = [{"id": n, "title": "x", column: cell} for n, cell in enumerate(cells)]
+    for product, value in zip(convert(*rows), expected, strict=True):
+        if column == "EAN":
+            assert product.codes == (value,)
+        else:
+            [found] = product.attributes.values()
+            assert found == value
+
+
+def test_a_code_met_late_stays_text() -> None:
+    fields = FieldMap.recognise([RawRecord("shop", 1, BASE)], {})
+    product = to_product(RawRecord("shop", 300, {**BASE, "upc": 12345678905.0}), fields)
+    assert product.attributes == {"upc": "12345678905"}
+    assert product.codes == ("12345678905",)
+
+
+def test_codes_that_a_spreadsheet_destroyed_are_not_taken_and_counted() -> None:
+    cells = ["4.00638E+12", "4,00638e+12", "0012345678905", "4.006381333931E+12", "AB+12E"]
+    records = [
+        RawRecord("s", n, {"sku": f"k{n}", "title": "x", "ean": cell})
+        for n, cell in enumerate(cells)
+    ]
+    fields = FieldMap.recognise(records, {"product_id": "sku"})
+    progress = SourceProgress()
+    codes = [to_product(record, fields, progress=progress).codes for record in records]
+    assert codes == [(), (), ("0012345678905",), ("4006381333931",), ("AB+12E",)]
+    assert progress.lost_codes == {"ean": 2}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +221,48 @@ def test_nested_records_are_flattened() -> None:
         "specs": [{"name": "Weight", "value": 3}], "@type": "Product",
     }  # fmt: skip
     assert flatten(row) == {
-        "offer.price.amount": 5, "sizes.v": ["S", "M"], "sizes.n": [1], "specs.Weight": 3,
+        "offer.price.amount": 5, "sizes.v": ["S", "M"], "sizes.n": [1], "sizes": ["odd"],
+        "specs.Weight": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "flat"),
+    [
+        (
+            {
+                "attributes": [
+                    {"id": 1, "name": "Colour", "position": 0, "options": ["Red", "Sand"]}
+                ]
+            },
+            {"attributes.Colour": ["Red", "Sand"]},
+        ),
+        ({"attributes": [{"name": "Size", "option": "M"}]}, {"attributes.Size": "M"}),
+        (
+            {"options": [{"name": "Size", "values": ["S", "M"]}, {"name": "Fit", "values": ["A"]}]},
+            {"options.Size": ["S", "M"], "options.Fit": ["A"]},
+        ),
+        (
+            {"o": [{"name": "Size", "option_values": [{"id": 1, "label": "S"}, {"label": "M"}]}]},
+            {"o.Size": ["S", "M"]},
+        ),
+        (
+            {"specs": [{"name": "Colour", "value": "red"}, {"name": "Colour", "value": "blue"}]},
+            {"specs.Colour": ["red", "blue"]},
+        ),
+        ({"c": [[{"name": "A"}], [{"name": "B"}]]}, {"c.name": ["A", "B"]}),
+        ({"v": [{"tags": ["a", "b"]}, {"tags": ["c"]}]}, {"v.tags": [["a", "b"], ["c"]]}),
+        ({"v": [{"n": n} for n in range(300)]}, {"v.n": list(range(300))}),
+    ],
+)
+def test_lists_inside_lists_keep_all_they_hold(row: dict[str, Any], flat: dict[str, Any]) -> None:
+    assert flatten(row) == flat
+
+
+def test_texts_of_nested_lists_are_all_kept(convert: Any) -> None:
+    row = {**BASE, "colours": [["red", ["blue"]], "green"], "tags": [{"name": "a"}, {"name": "b"}]}
+    assert convert(row)[0].attributes == {
+        "colours": ("red", "blue", "green"), "tags_name": ("a", "b"),
     }  # fmt: skip
 
 

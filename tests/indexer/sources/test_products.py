@@ -40,7 +40,7 @@ def test_bad_records_keep_their_place(write: Any) -> None:
         '{"id": 1, "title": "a"}',
         "oops",
         '{"id": 2}',
-        '{"id": 3, "title": "c", "price": "x"}',
+        '{"title": "c", "price": "x"}',
     ]
     items = list(read_products([write("a.jsonl", "\n".join(lines))]))
     assert [type(item) for item in items] == [SourceProduct, Rejected, Rejected, Rejected]
@@ -125,8 +125,8 @@ def test_progress_covers_all_sources(write: Any) -> None:
 def test_rejected_file_holds_source_line_reason_and_record(write: Any, tmp_path: Path) -> None:
     spec = write(
         "a.jsonl",
-        '{"id": 1, "title": "a"}\noops\n{"id": 2, "title": "b", "price": "abc"}\n'
-        '{"id": 3, "title": "c", "price": "def"}\n{"id": 4, "text": "%s"}\n' % ("é" * 20_000),
+        '{"id": 1, "title": "a"}\noops\n{"id": 2, "title": "", "price": 3}\n'
+        '{"id": 3, "title": ""}\n{"id": 4, "text": "%s"}\n' % ("é" * 20_000),
     )
     path = tmp_path / "rejected.jsonl"
     path.write_text("from an earlier run")
@@ -140,12 +140,19 @@ def test_rejected_file_holds_source_line_reason_and_record(write: Any, tmp_path:
     assert lines[1] == {
         "source": spec,
         "line": 3,
-        "reason": "price 'abc' is not a number",
-        "record": {"id": 2, "title": "b", "price": "abc"},
+        "reason": "no title (column title is empty)",
+        "record": {"id": 2, "title": "", "price": 3},
     }
     assert len(lines[3]["record"].encode()) <= 10_000
     assert rejected.total == 4
-    assert rejected.counts["price … is not a number"] == 2
+    assert rejected.counts["no title (column title is empty)"] == 3
+
+
+def test_reasons_that_quote_a_value_are_counted_as_one(tmp_path: Path) -> None:
+    with RejectedFile(tmp_path / "rejected.jsonl") as rejected:
+        for value in ("abc", "def"):
+            rejected.add(RecordError(f"price is '{value}' (str)"))
+    assert rejected.counts == {"price is … (str)": 2}
 
 
 def test_nothing_rejected_leaves_no_file(tmp_path: Path) -> None:
