@@ -339,6 +339,9 @@ def records(done: Ingested) -> dict[str, Any]:
         "skipped": dict(done.met.skipped),
         "unpublished": dict(done.met.unpublished),
         "cut": dict(done.met.cut),
+        "no_price": dict(done.met.no_price),
+        "currencies": dict(done.met.currencies),
+        "lost_codes": dict(done.met.lost_codes),
     }
 
 

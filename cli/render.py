@@ -241,6 +241,18 @@ def _show_met(console: Console, done: Ingested) -> None:
             ),
             style="yellow",
         )
+    if met.no_price:
+        reasons = ", ".join(f"{count:,} {why}" for why, count in met.no_price.most_common())
+        console.print(Text(f"Taken without a price: {reasons}"), style="yellow")
+    if len(met.currencies) > 1:
+        counts = met.currencies.most_common()
+        listed = ", ".join(f"{count:,} {currency or 'of none'}" for currency, count in counts)
+        console.print(Text(f"Prices of several currencies: {listed}"), style="yellow")
+    for column, count in met.lost_codes.items():
+        console.print(
+            Text(f"Codes lost: {count:,} in {column}, written as 4.00638E+12 by a spreadsheet"),
+            style="yellow",
+        )
 
 
 def _show_warnings(console: Console, done: Ingested) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from shlex import quote
 
-from ...errors import RecordError
 from ..known_fields import KNOWN_FIELDS
 from ..product import Product
 from .fields import FieldMap
@@ -131,11 +130,8 @@ _COUNTED = tuple(each.name for each in KNOWN_FIELDS)
 
 def _looks_like_price(value: object, *, named: bool) -> bool:
     """Tell whether a value is an amount: with a currency, unless the column is `named` a price."""
-    try:
-        amount, currency = parse_price(value, "units")
-    except RecordError:
-        return False
-    return amount is not None and (named or currency is not None)
+    price = parse_price(value, "units")
+    return price.amount is not None and (named or price.currency is not None)
 
 
 def _median(lengths: Counter[int]) -> int:

@@ -65,3 +65,16 @@ def test_where_no_record_can_be_stored_the_reason_is_told(dsv3: Runner, tmp_path
 def test_a_check_needs_sources(dsv3: Runner) -> None:
     done = dsv3("index", "--check")
     assert (done.returncode, done.stderr) == (2, "dsv3: --check needs the sources to read\n")
+
+
+def test_prices_and_codes_that_were_not_taken_are_told(dsv3: Runner, tmp_path: Path) -> None:
+    source = tmp_path / "shop.csv"
+    source.write_text(
+        "sku,title,price,ean\n1,Lamp,9.90 EUR,0012345678905\n2,Desk,auf Anfrage,4.00638E+12\n"
+        "3,Chair,$5,\n"
+    )
+    shop = str(tmp_path / "s.dsv3")
+    run = dsv3("index", str(source), "--into", shop, "--encoder", "hashing")
+    assert "Taken without a price: 1 on request" in run.stdout
+    assert "Prices of several currencies: 1 EUR, 1 $" in run.stdout
+    assert "Codes lost: 1 in ean" in run.stdout
