@@ -13,11 +13,14 @@ from typing import Literal
 
 OWN = "our own name"
 GOOGLE = "Google Merchant Center"
-SHOPIFY = "Shopify"
 SCHEMA = "schema.org"
 COMMON = "a common name"
-CONVENTIONS = (SHOPIFY, OWN, GOOGLE, SCHEMA, COMMON)
-"""Whose names are tried before whose."""
+LANGUAGES = (
+    "German", "French", "Spanish", "Italian", "Dutch", "Swedish", "Danish", "Polish", "Portuguese",
+)  # fmt: skip
+"""Whose words are tried last, those of the source's own language before the others."""
+CONVENTIONS = (OWN, GOOGLE, SCHEMA, COMMON)
+"""Whose names are tried before whose; before all of them those of the platform, if it is told."""
 
 ATTRIBUTES = "attributes"
 """The place for every other field, which is none of the known ones itself."""
@@ -43,7 +46,7 @@ class KnownField:
         needed: a record without it is no product.
         by_name: a column of its name is taken though its values do not look right.
         look: what some of its values look like; None for anything.
-        aliases: for each convention the folded names, best first, with spaces between.
+        aliases: for each convention or language the folded names, best first, with spaces between.
     """
 
     name: str
@@ -71,14 +74,31 @@ KNOWN_FIELDS = (
         needed=True,
         by_name=True,
         aliases={
-            SHOPIFY: "variantsku handle",
             GOOGLE: "id",
             SCHEMA: "sku productid identifier",
             COMMON: (
                 "asin itemid itemno itemnumber articleid articleno articlenumber artno productcode "
                 "productno productnumber productsku itemsku uniqid uuid uid pid variantid docid "
-                "itemcode code"
+                "itemcode listingid sellersku code"
             ),
+            "German": (
+                "artikelnummer artikelnr artikelno artnr artikel produktnummer produktnr "
+                "bestellnummer bestellnr sachnummer"
+            ),
+            "French": (
+                "reference referenceproduit refproduit ref codearticle codeproduit numeroarticle "
+                "idproduit"
+            ),
+            "Spanish": (
+                "referencia referenciaproducto codigo codigoarticulo codigoproducto idproducto "
+                "articulo"
+            ),
+            "Italian": "codicearticolo codiceprodotto codice riferimento idprodotto",
+            "Dutch": "artikelnummer artikelcode productnummer bestelnummer",
+            "Swedish": "artikelnummer artnr artikelnr produktnummer",
+            "Danish": "varenummer varenr produktnummer",
+            "Polish": "kodproduktu symbol numerkatalogowy indeks idproduktu",
+            "Portuguese": "codigo codigoproduto referencia idproduto",
         },
     ),
     KnownField(
@@ -97,6 +117,20 @@ KNOWN_FIELDS = (
                 "producttitle productname itemname itemtitle displayname productdisplayname "
                 "titleen nameen fulltitle fullname heading label"
             ),
+            "German": (
+                "titel bezeichnung artikelbezeichnung artikelname produktname produktbezeichnung "
+                "produkttitel benennung name"
+            ),
+            "French": "titre nom nomproduit nomduproduit titreproduit designation libelle intitule",
+            "Spanish": (
+                "titulo nombre nombreproducto nombredelproducto nombredelarticulo denominacion"
+            ),
+            "Italian": "titolo nome nomeprodotto denominazione",
+            "Dutch": "titel naam productnaam producttitel artikelnaam benaming",
+            "Swedish": "titel namn produktnamn benamning artikelnamn artikelbenamning",
+            "Danish": "titel navn produktnavn varenavn varebetegnelse",
+            "Polish": "nazwa nazwaproduktu tytul",
+            "Portuguese": "titulo nome nomeproduto nomedoproduto",
         },
     ),
     KnownField(
@@ -105,12 +139,25 @@ KNOWN_FIELDS = (
         keyword_weight=1.0,
         placeholder=True,
         aliases={
-            SHOPIFY: "bodyhtml",
             COMMON: (
                 "productdescription longdescription fulldescription descriptionhtml "
                 "itemdescription bodyhtml body shortdescription productshortdescription summary "
                 "overview details about text"
             ),
+            "German": (
+                "beschreibung produktbeschreibung artikelbeschreibung langbeschreibung langtext "
+                "beschreibungstext kurzbeschreibung kurztext"
+            ),
+            "French": "descriptif descriptionproduit descriptionlongue descriptioncourte",
+            "Spanish": "descripcion descripcionlarga descripcionproducto descripcioncorta",
+            "Italian": "descrizione descrizionelunga descrizioneprodotto descrizionebreve",
+            "Dutch": (
+                "omschrijving beschrijving productomschrijving langeomschrijving korteomschrijving"
+            ),
+            "Swedish": "beskrivning produktbeskrivning langbeskrivning kortbeskrivning",
+            "Danish": "beskrivelse produktbeskrivelse kortbeskrivelse",
+            "Polish": "opis opisproduktu opisdlugi opiskrotki",
+            "Portuguese": "descricao descricaoproduto descricaocurta",
         },
     ),
     KnownField(
@@ -120,12 +167,20 @@ KNOWN_FIELDS = (
         placeholder=True,
         look="letters",
         aliases={
-            SHOPIFY: "vendor",
             SCHEMA: "brand.name manufacturer.name",
             COMMON: (
                 "brandname productbrand manufacturer manufacturername vendor vendorname supplier "
                 "suppliername maker make brands label marke"
             ),
+            "German": "marke hersteller herstellername markenname lieferant",
+            "French": "marque fabricant nommarque fournisseur",
+            "Spanish": "marca fabricante proveedor",
+            "Italian": "marca marchio produttore fornitore",
+            "Dutch": "merk merknaam fabrikant leverancier",
+            "Swedish": "marke varumarke tillverkare leverantor",
+            "Danish": "maerke varemaerke producent fabrikant leverandor",
+            "Polish": "marka producent",
+            "Portuguese": "marca fabricante fornecedor",
         },
     ),
     KnownField(
@@ -135,7 +190,6 @@ KNOWN_FIELDS = (
         placeholder=True,
         look="letters",
         aliases={
-            SHOPIFY: "productcategory type",
             GOOGLE: "producttype googleproductcategory",
             SCHEMA: "category.name",
             COMMON: (
@@ -143,6 +197,18 @@ KNOWN_FIELDS = (
                 "breadcrumbs breadcrumb categories productcategory taxonomy maincategory "
                 "categoryname department productclass categoryid"
             ),
+            "German": (
+                "kategorie kategorien kategoriepfad warengruppe produktkategorie produktgruppe "
+                "hauptkategorie produkttyp"
+            ),
+            "French": "categorie categories categorieproduit rayon famille",
+            "Spanish": "categoria categorias familia",
+            "Italian": "categoria categorie",
+            "Dutch": "categorie categorieen productcategorie productgroep",
+            "Swedish": "kategori kategorier varugrupp produktkategori",
+            "Danish": "kategori kategorier varegruppe produktkategori",
+            "Polish": "kategoria kategorie",
+            "Portuguese": "categoria categorias",
         },
     ),
     KnownField(
@@ -151,13 +217,27 @@ KNOWN_FIELDS = (
         placeholder=True,
         by_name=True,
         aliases={
-            SHOPIFY: "variantprice",
             SCHEMA: "offers.price offers.lowprice offers.pricespecification.price",
             COMMON: (
                 "currentprice productprice sellingprice finalprice unitprice actualprice "
                 "discountedprice regularprice listprice retailprice msrp pricecents priceincents "
-                "price.amount price.value price.current variants.price saleprice"
+                "price.amount price.value price.current variants.price standardprice "
+                "pricetaxincluded pricetaxincl pricetaxexcluded pricetaxexcl saleprice"
             ),
+            "German": (
+                "preis verkaufspreis bruttopreis endpreis einzelpreis vk vkpreis vkbrutto "
+                "ladenpreis uvp nettopreis preisnetto vknetto"
+            ),
+            "French": "prix prixttc prixdevente prixvente prixttcactuel prixunitaire prixht",
+            "Spanish": "precio preciodeventa precioventa preciofinal pvp precioiva preciosiniva",
+            "Italian": (
+                "prezzo prezzodivendita prezzovendita prezzoalpubblico prezzofinale prezzonetto"
+            ),
+            "Dutch": "prijs verkoopprijs adviesprijs prijsexcl",
+            "Swedish": "pris forsaljningspris utpris prisexkl",
+            "Danish": "pris salgspris udsalgspris",
+            "Polish": "cena cenabrutto cenasprzedazy cenanetto",
+            "Portuguese": "preco precodevenda precovenda pvp",
         },
     ),
     KnownField(
@@ -167,6 +247,15 @@ KNOWN_FIELDS = (
         aliases={
             SCHEMA: "offers.pricecurrency offers.pricespecification.pricecurrency pricecurrency",
             COMMON: "currencycode price.currency price.currencycode",
+            "German": "wahrung",
+            "French": "devise monnaie",
+            "Spanish": "moneda divisa",
+            "Italian": "valuta",
+            "Dutch": "valuta",
+            "Swedish": "valuta",
+            "Danish": "valuta",
+            "Polish": "waluta",
+            "Portuguese": "moeda",
         },
     ),
     KnownField(
@@ -174,7 +263,6 @@ KNOWN_FIELDS = (
         kind="boolean",
         look="stock",
         aliases={
-            SHOPIFY: "variantinventoryqty",
             GOOGLE: "availability",
             SCHEMA: "offers.availability",
             COMMON: (
@@ -182,6 +270,17 @@ KNOWN_FIELDS = (
                 "stockquantity stockqty inventory inventoryquantity inventoryqty "
                 "variants.inventoryquantity qty quantity"
             ),
+            "German": (
+                "bestand lagerbestand verfugbarkeit verfugbar lieferbar lager lagermenge menge"
+            ),
+            "French": "stockdisponible quantite quantiteenstock enstock disponibilite disponible",
+            "Spanish": "existencias cantidad disponibilidad enstock",
+            "Italian": "giacenza quantita disponibilita disponibile magazzino",
+            "Dutch": "voorraad opvoorraad beschikbaarheid aantal",
+            "Swedish": "lagersaldo ilager lagerstatus tillganglighet antal lagerantal",
+            "Danish": "lagerbeholdning palager lagerantal antal",
+            "Polish": "stan stanmagazynowy ilosc dostepnosc",
+            "Portuguese": "estoque quantidade disponibilidade",
         },
     ),
     KnownField(
@@ -191,13 +290,21 @@ KNOWN_FIELDS = (
             GOOGLE: "link",
             SCHEMA: "offers.url mainentityofpage",
             COMMON: "producturl pageurl canonicalurl permalink weburl itemurl href",
+            "German": "produktlink produkturl artikellink deeplink",
+            "French": "lien lienproduit urlproduit",
+            "Spanish": "enlace enlaceproducto urlproducto",
+            "Italian": "urlprodotto linkprodotto",
+            "Dutch": "productlink",
+            "Swedish": "produktlank lank",
+            "Danish": "produktlink",
+            "Polish": "adresurl linkdoproduktu",
+            "Portuguese": "linkproduto urlproduto",
         },
     ),
     KnownField(
         "image_url",
         look="picture",
         aliases={
-            SHOPIFY: "variantimage imagesrc",
             GOOGLE: "imagelink",
             SCHEMA: "image image.url image.contenturl",
             COMMON: (
@@ -205,6 +312,15 @@ KNOWN_FIELDS = (
                 "imghigh imglarge picture pictureurl photo images.url images.src imgmedium "
                 "img500x500 imageurlhigh thumbnail thumbnailurl imglow imgthumb"
             ),
+            "German": "bild bildurl bilder bildlink produktbild hauptbild artikelbild foto",
+            "French": "imageproduit urlimage lienimage photoproduit visuel",
+            "Spanish": "imagen imagenes urlimagen imagenprincipal foto",
+            "Italian": "immagine immagini urlimmagine foto",
+            "Dutch": "afbeelding afbeeldingen afbeeldingurl foto",
+            "Swedish": "bild bilder bildlank produktbild",
+            "Danish": "billede billeder billedurl produktbillede",
+            "Polish": "zdjecie zdjecia obraz obrazek",
+            "Portuguese": "imagem imagens urlimagem foto",
         },
     ),
     KnownField(
@@ -213,15 +329,24 @@ KNOWN_FIELDS = (
         optional=False,
         by_name=True,
         aliases={
-            SHOPIFY: "variantbarcode googleshoppingmpn",
             GOOGLE: "gtin mpn",
             SCHEMA: "gtin13 gtin14 gtin12 gtin8 offers.sku",
             COMMON: (
                 "gtin ean ean13 ean8 eancode upc upca upccode isbn isbn13 isbn10 barcode jan "
                 "partnumber partno mfrpartnumber mfgpartnumber manufacturerpartnumber "
                 "manufacturersku modelnumber modelno mfrpartno oemcode oempartnumber sku asin "
-                "variants.sku variants.barcode gtinupceanorisbn"
+                "variants.sku variants.barcode gtinupceanorisbn upcean "
+                "externalproductid globaltradenumber globaltradeitemnumber"
             ),
+            "German": "eannummer herstellernummer herstellerartikelnummer teilenummer han",
+            "French": "codebarres codebarre codeean referencefabricant referencefournisseur",
+            "Spanish": "codigobarras codigodebarras codigoean referenciafabricante",
+            "Italian": "codiceabarre codiceean codiceproduttore",
+            "Dutch": "eancode streepjescode fabrikantcode",
+            "Swedish": "streckkod eankod",
+            "Danish": "stregkode eannummer",
+            "Polish": "kodkreskowy kodean kodproducenta",
+            "Portuguese": "codigodebarras codigoean",
         },
     ),
     KnownField(
@@ -229,10 +354,17 @@ KNOWN_FIELDS = (
         placeholder=True,
         by_name=True,
         aliases={
-            SHOPIFY: "handle",
             GOOGLE: "itemgroupid",
             SCHEMA: "inproductgroupwithid isvariantof.productgroupid",
             COMMON: "parentid parentsku parentasin parent masterid groupcode variantgroup",
+            "German": (
+                "vaterartikel vaterartikelnummer elternartikel hauptartikel hauptartikelnummer "
+                "variantengruppe"
+            ),
+            "French": "referenceparent produitparent",
+            "Spanish": "referenciapadre productopadre",
+            "Italian": "prodottopadre",
+            "Dutch": "hoofdartikel",
         },
     ),
 )

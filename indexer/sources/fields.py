@@ -12,7 +12,10 @@ from . import recognition
 from .attribute_names import attribute_name
 from .columns import is_code_name, sample_columns, settle_names
 from .flatten import flatten
+from .joining import GROUP
+from .layout import is_noise
 from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_image_name
+from .platforms import Platform
 from .prices import UNKNOWN, PriceStyle, currency_of_header, style_of
 from .records import RawRecord
 
@@ -60,6 +63,7 @@ class FieldMap:
         price_styles: how the prices of a column are written, where it tells.
         price_currency: the currency that the price column's name says.
         samples: the values seen in each column.
+        platform: the shop platform whose layout the source has, if it was told.
 
     """
 
@@ -72,14 +76,21 @@ class FieldMap:
     price_styles: Mapping[str, PriceStyle]
     price_currency: str | None
     samples: Mapping[str, Sequence[object]] = field(repr=False)
+    platform: Platform | None = None
     _attributes: dict[str, Attribute | None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def recognise(cls, records: Sequence[RawRecord], overrides: Mapping[str, str]) -> FieldMap:
+    def recognise(
+        cls,
+        records: Sequence[RawRecord],
+        overrides: Mapping[str, str],
+        platform: Platform | None = None,
+    ) -> FieldMap:
         """Recognise the fields from the first records of a source.
 
         `overrides` gives columns by hand, {our field: their name}; several names with "|"
-        between are tried in turn, and an empty name leaves the field unset.
+        between are tried in turn, and an empty name leaves the field unset. The columns of
+        `platform`, whose rows were made whole, go before names that are known in general.
 
         Raises:
             InputError: no column can be told to be the id or the title, or an override names
@@ -88,10 +99,12 @@ class FieldMap:
         """
         samples = sample_columns(flatten(record.fields) for record in records)
         source = records[0].source if records else "the source"
-        chosen = recognition.choose_columns(samples, overrides, source)
+        chosen = recognition.choose_columns(samples, overrides, source, platform)
         used = {column for choice in chosen.values() for column in choice.columns}
         rest = [column for column in samples if column not in used]
-        ignored = recognition.without_use(samples) - used
+        ignored = frozenset(
+            column for column in rest if platform is not None and is_noise(platform, column)
+        )
         attributes = [column for column in rest if column not in ignored]
         kinds = recognition.forced_kinds(attributes, samples)
         prices = chosen["price"].columns if "price" in chosen else ()
@@ -102,12 +115,13 @@ class FieldMap:
             columns={name: choice.columns for name, choice in chosen.items()},
             how={name: choice.how for name, choice in chosen.items()},
             kinds=kinds,
-            renamed=settle_names(attributes),
+            renamed=_renamed(settle_names(attributes), attributes, platform),
             ignored=ignored,
             category_separator=recognition.category_separator(chosen, samples),
             price_styles={c: style for c, style in styles.items() if style != UNKNOWN},
             price_currency=next((currency for currency in currencies if currency), None),
             samples=samples,
+            platform=platform,
         )
 
     @cached_property
@@ -141,6 +155,8 @@ class FieldMap:
             },
             "price_currency": self.price_currency,
         }
+        if self.platform is not None:
+            parts["platform"] = self.platform.name
         return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode()
 
     def first(self, flat: Mapping[str, object], our_field: str) -> object:
@@ -167,6 +183,8 @@ class FieldMap:
 
     def _new_attribute(self, column: str) -> Attribute | None:
         if column in self.used or column in self.ignored or is_image_name(column):
+            return None
+        if self.platform and (column == GROUP or is_noise(self.platform, column)):
             return None
         name, kind = attribute_name(column)
         if kind is None and is_code_name(column):
@@ -208,6 +226,21 @@ class FieldMap:
         seen = (value for column in columns for value in self.samples.get(column, ()))
         text = " ".join(str(next(seen, "")).split())
         return text if len(text) <= _LONGEST_SAMPLE else text[: _LONGEST_SAMPLE - 1] + "…"
+
+
+def _renamed(
+    settled: dict[str, str], columns: Sequence[str], platform: Platform | None
+) -> dict[str, str]:
+    """Return new names of attributes, those that the platform's table gives among them."""
+    if platform is None:
+        return settled
+    taken = {settled.get(column) or attribute_name(column)[0] for column in columns}
+    named = {
+        column: name
+        for column in columns
+        if (name := platform.renamed.get(fold_name(column))) and name not in taken
+    }
+    return {**settled, **named}
 
 
 def _listed(columns: Sequence[str]) -> str:

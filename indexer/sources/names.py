@@ -7,8 +7,11 @@ stands before the name of a nested field.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
-from ..known_fields import CONVENTIONS, KNOWN_FIELDS, SHOPIFY
+from ..known_fields import CONVENTIONS, KNOWN_FIELDS, LANGUAGES
 
 _BY_NAME = {each.name: each for each in KNOWN_FIELDS}
 
@@ -17,48 +20,100 @@ CODE_NAMES = frozenset(
 )
 """Names of identifiers that a shopper may type; an attribute so named is a code as well."""
 
+GTIN_NAMES = frozenset(
+    {
+        "gtin", "gtin8", "gtin12", "gtin13", "gtin14", "ean", "ean8", "ean13", "eancode",
+        "eannummer", "upc", "upca", "upccode", "isbn", "isbn10", "isbn13", "jan", "barcode",
+        "upcean", "gtinupceanorisbn", "codebarres", "codebarre", "codeean", "codigobarras",
+        "codigodebarras", "codigoean", "codiceabarre", "codiceean", "streepjescode",
+        "streckkod", "eankod", "stregkode", "kodkreskowy", "kodean",
+    }
+)  # fmt: skip
+"""Names of the codes of which a product has one that no other product has."""
+
 PART_NUMBER_NAMES = frozenset({"name"})
 """Beside a title, a field so named often holds the manufacturer's part number."""
 
-SHOPIFY_NOISE = frozenset(
-    {
-        "variantinventorytracker",
-        "variantfulfillmentservice",
-        "variantinventorypolicy",
-        "imageposition",
-        "imagealttext",
-        "imagesrc",
-        "variantrequiresshipping",
-        "varianttaxable",
-        "varianttaxcode",
-        "giftcard",
-        "seotitle",
-        "seodescription",
-    }
-)
-"""Columns of a Shopify export that say nothing of the product."""
-
 _MARKS = re.compile(r"[\W_]+")
+_NO_LEVEL = re.compile(r"^\.|\.(?![\w@])")
+"""A dot that ends a word: "Artikel-Nr.", "Categories (x,y,z...)"."""
+_CURRENCIES = frozenset(
+    {
+        "eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "pln", "czk", "huf", "ron", "bgn",
+        "rsd", "rub", "uah", "try", "jpy", "cny", "inr", "aud", "nzd", "cad", "mxn", "brl",
+        "clp", "cop", "ars", "pen", "zar", "aed", "sar", "sgd", "hkd", "krw", "twd", "thb",
+        "myr", "idr", "php", "vnd", "ils", "egp", "mad", "ngn", "kes",
+    }
+)  # fmt: skip
+# "net" and its like are none of these: a price without tax is another one.
+_WITH_TAX = frozenset(
+    {
+        "brutto", "gross", "incl", "inkl", "including", "inclusive", "mwst", "ust", "vat",
+        "tax", "taxes", "tva", "iva", "btw", "moms", "ttc", "compris", "incluido",
+        "inclusa", "incluse",
+    }
+)  # fmt: skip
+_WORDS = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LETTERS = {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"}
 _PICTURE = re.compile(
     r"(?:additional|main|primary|featured|extra|alt)?(?:img|image|picture|photo|thumb|thumbnail)s?"
     r"(?:url|urls|link|links|src|high|low|small|medium|large|thumb|[0-9]+|[0-9]+x[0-9]+)*"
 )
 
 
+@lru_cache(maxsize=10_000)
 def fold_name(name: str) -> str:
-    """Return a name as it is compared: "g:Item_Group ID" gives "itemgroupid"."""
+    """Return a name as it is compared: "g:Item_Group ID" gives "itemgroupid".
+
+    Latin letters lose their accents, so that "Référence" is "reference"; the marks of other
+    scripts stay, for without them a word is another one.
+    """
     name = name.casefold().removeprefix("g:")
-    return ".".join(_MARKS.sub("", part) for part in name.split("."))
+    if not name.isascii():
+        name = _without_accents(name)
+    return ".".join(_MARKS.sub("", part) for part in _NO_LEVEL.sub("", name).split("."))
 
 
-def candidates(field: str, *, shopify: bool = False) -> dict[str, str]:
+def _without_accents(text: str) -> str:
+    kept: list[str] = []
+    for mark in unicodedata.normalize("NFKD", text):
+        if not (unicodedata.category(mark) == "Mn" and kept and kept[-1].isascii()):
+            kept.append(_LETTERS.get(mark, mark))
+    return unicodedata.normalize("NFKC", "".join(kept))
+
+
+def candidates(field: str, languages: Sequence[str] = LANGUAGES) -> dict[str, str]:
     """Return the folded names known for one of our fields, best first, with their convention."""
     found: dict[str, str] = {}
     for convention in CONVENTIONS:
-        if convention != SHOPIFY or shopify:
-            for name in _BY_NAME[field].names(convention):
-                found.setdefault(name, convention)
+        for name in _BY_NAME[field].names(convention):
+            found.setdefault(name, convention)
+    for language in languages:
+        for name in _BY_NAME[field].names(language):
+            found.setdefault(name, f"a common name in {language}")
     return found
+
+
+def by_language(names: Collection[str]) -> list[str]:
+    """Return the languages of column names, that of most of the folded `names` first."""
+    known = {
+        language: {name for each in KNOWN_FIELDS for name in each.names(language)}
+        for language in LANGUAGES
+    }
+    return sorted(LANGUAGES, key=lambda language: -len(known[language].intersection(names)))
+
+
+@lru_cache(maxsize=10_000)
+def price_name(name: str) -> str:
+    """Return a price's folded name without tax and currency.
+
+    "Price (EUR)" gives "price", "Verkaufspreis brutto" "verkaufspreis".
+    """
+    words = (word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", name)))
+    return fold_name(
+        "".join(word for word in words if word not in _CURRENCIES and word not in _WITH_TAX)
+    )
 
 
 def is_image_name(name: str) -> bool:

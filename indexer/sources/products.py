@@ -15,16 +15,11 @@ from ..product import Product
 from .bounds import bounded
 from .convert import product_id, to_product
 from .fields import FieldMap
+from .joining import LONGEST_HEAD, SAMPLE_RECORDS, complete_rows
 from .load import Records, read_records
 from .prices import PriceUnit
 from .records import RawRecord, ReadOptions, Rejected, SourceProgress
-from .shopify import complete_rows
 from .stream import size_of
-
-SAMPLE_RECORDS = 200
-"""How many records at the beginning of a source its fields are recognised from."""
-
-_LONGEST_HEAD = 10 * SAMPLE_RECORDS
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC
 
@@ -92,7 +87,8 @@ def read_items(
     progress.total = None if None in sizes else sum(size or 0 for size in sizes)
     opened = [read_records(spec, options, progress) for spec in specs]
     return chain.from_iterable(
-        _items(records, overrides or {}, price_unit, on_recognised, progress) for records in opened
+        _items(records, overrides or {}, price_unit, on_recognised, progress, options)
+        for records in opened
     )
 
 
@@ -117,23 +113,26 @@ def _items(
     price_unit: PriceUnit,
     on_recognised: Callable[[str, FieldMap], None] | None,
     progress: SourceProgress,
+    options: ReadOptions | None,
 ) -> Iterator[SourceItem | Rejected]:
-    records = complete_rows(_bounded(records, progress), progress)
+    platform, records = complete_rows(
+        _bounded(records, progress), progress, options or ReadOptions()
+    )
     head: list[RawRecord | Rejected] = []
     sample: list[RawRecord] = []
     for item in records:
         head.append(item)
         if isinstance(item, RawRecord):
             sample.append(item)
-        if len(sample) == SAMPLE_RECORDS or (sample and len(head) > _LONGEST_HEAD):
+        if len(sample) == SAMPLE_RECORDS or (sample and len(head) > LONGEST_HEAD):
             break
-        if len(head) > _LONGEST_HEAD:  # unreadable from the start: hold none of it
+        if len(head) > LONGEST_HEAD:  # unreadable from the start: hold none of it
             yield from (bad for bad in head if isinstance(bad, Rejected))
             head.clear()
     if not sample:
         yield from (bad for bad in head if isinstance(bad, Rejected))
         return
-    fields = FieldMap.recognise(sample, overrides)
+    fields = FieldMap.recognise(sample, overrides, platform)
     if on_recognised:
         on_recognised(sample[0].source, fields)
     for item in chain(head, records):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import InputError
-from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, SHOPIFY, Look
+from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, Look
 from .attribute_names import attribute_name
 from .columns import infer_kind
-from .names import SHOPIFY_NOISE, candidates, fold_name
+from .joining import GROUP
+from .names import GTIN_NAMES, by_language, candidates, fold_name, price_name
+from .platforms import Platform
 from .values import as_stock, as_text, as_texts, is_address
 
 Samples = Mapping[str, Sequence[object]]
@@ -33,9 +35,12 @@ class Choice:
 
 
 def choose_columns(
-    samples: Samples, overrides: Mapping[str, str], source: str
+    samples: Samples, overrides: Mapping[str, str], source: str, platform: Platform | None = None
 ) -> dict[str, Choice]:
-    """Return the columns of each field that can be recognised; overrides come first.
+    """Return the columns of each field that can be recognised.
+
+    Overrides come first, then the columns of the platform, then names known in general. Where
+    there is no id, the one column of barcodes that are all different serves as such.
 
     Raises:
         InputError: no id or no title, or an override that fits nothing.
@@ -46,40 +51,80 @@ def choose_columns(
         by_name.setdefault(fold_name(column), []).append(column)
     chosen = _by_hand(samples, overrides, by_name, source)
     used = {column for choice in chosen.values() for column in choice.columns}
-    shopify = is_shopify(samples)
+    languages = by_language(by_name)
     for field in _ORDER:
         if field in chosen or field in overrides:
             continue
-        known = _known_columns(field, by_name, shopify)
-        free = {
+        own = _of_platform(field, platform, by_name, samples) if platform else None
+        known = {
             column: how
-            for column, how in known.items()
-            if column not in used or (shopify and field == "group_id")
+            for column, how in _known_columns(field, by_name, languages).items()
+            if column not in used
         }
-        choice = _choose(field, free, samples)
+        choice = _either(own, _choose(field, known, samples), samples, several=field in _SEVERAL)
         if choice:
             chosen[field] = choice
             used.update(choice.columns)
+    if not {"product_id"} & {*chosen, *overrides} and (barcode := _barcode(samples)):
+        chosen["product_id"] = Choice((barcode,), "unique GTIN")
     _check_needed(chosen, samples, source)
     return {
         field: chosen[field] for field in FIELD_NAMES if field in chosen and chosen[field].columns
     }
 
 
-def is_shopify(columns: Iterable[str]) -> bool:
-    """Tell whether columns are those of a Shopify product export."""
-    folded = {fold_name(column) for column in columns}
-    return {"handle", "title"} <= folded and bool({"variantsku", "variantprice"} & folded)
+def _of_platform(
+    field: str, platform: Platform, by_name: Mapping[str, Sequence[str]], samples: Samples
+) -> Choice | None:
+    names = platform.columns.get(field, "").split()
+    columns = [column for name in names for column in by_name.get(name, ())]
+    fits = _FITS[_LOOKS[field]] if field in _LOOKS and field not in _KEPT_ANYWAY else None
+    columns = [name for name in columns if not samples[name] or _all_fit(fits, samples[name])]
+    if field == GROUP and platform.join and not columns:
+        columns.append(GROUP)  # records that were joined have it, perhaps late in the source
+    return Choice(tuple(dict.fromkeys(columns)), platform.name) if columns else None
+
+
+def _either(
+    own: Choice | None, general: Choice | None, samples: Samples, *, several: bool
+) -> Choice | None:
+    """Return the platform's choice; the general one where only that has values."""
+    if own is None or general is None:
+        return own or general
+    if several:
+        return Choice(tuple(dict.fromkeys((*own.columns, *general.columns))), own.how)
+    filled = [any(samples.get(name) for name in each.columns) for each in (own, general)]
+    return general if filled == [False, True] else own
+
+
+def _barcode(samples: Samples) -> str | None:
+    """Return the one column of barcodes in which no value stands twice."""
+    columns = [name for name in samples if fold_name(name) in GTIN_NAMES and samples[name]]
+    if len(columns) != 1:
+        return None
+    values = [as_text(value) for value in samples[columns[0]]]
+    return columns[0] if len(set(values)) == len(values) else None
 
 
 def _known_columns(
-    field: str, by_name: Mapping[str, Sequence[str]], shopify: bool
+    field: str, by_name: Mapping[str, Sequence[str]], languages: Sequence[str]
 ) -> dict[str, str]:
+    if field == "price":
+        by_name = _with_prices(by_name)
     known: dict[str, str] = {}
-    for name, convention in candidates(field, shopify=shopify).items():
+    for name, convention in candidates(field, languages).items():
         for column in by_name.get(name, ()):
             known.setdefault(column, convention)
     return known
+
+
+def _with_prices(by_name: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the columns by their names, those with a currency or tax in it without that, too."""
+    names = {name: list(columns) for name, columns in by_name.items()}
+    for columns in by_name.values():
+        for column in columns:
+            names.setdefault(price_name(column), []).append(column)
+    return names
 
 
 def _by_hand(
@@ -128,12 +173,7 @@ def _choose(field: str, known: Mapping[str, str], samples: Samples) -> Choice | 
         return Choice(tuple(column for column in known), known[ranked[0]])
     best = ranked[0]
     stem = best.partition(".")[0]
-    fallbacks = [
-        column
-        for column in known
-        if column != best
-        and (column.partition(".")[0] == stem or known[column] == known[best] == SHOPIFY)
-    ]
+    fallbacks = [column for column in known if column != best and column.partition(".")[0] == stem]
     return Choice((best, *fallbacks), known[best])
 
 
@@ -169,13 +209,6 @@ def _listed(samples: Samples) -> str:
     names = list(samples)
     more = f" and {len(names) - _COLUMNS_LISTED} more" if len(names) > _COLUMNS_LISTED else ""
     return (", ".join(names[:_COLUMNS_LISTED]) or "(none)") + more
-
-
-def without_use(columns: Iterable[str]) -> frozenset[str]:
-    """Return the columns of a Shopify export that say nothing of a product."""
-    columns = list(columns)
-    noise = SHOPIFY_NOISE if is_shopify(columns) else frozenset[str]()
-    return frozenset(column for column in columns if fold_name(column) in noise)
 
 
 def holds_addresses(values: Sequence[object]) -> bool:

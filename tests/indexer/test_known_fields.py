@@ -17,12 +17,14 @@ from dsv3.indexer.known_fields import (
     FIELD_NAMES,
     KEYWORD_WEIGHTS,
     KNOWN_FIELDS,
+    LANGUAGES,
     OWN,
 )
 from dsv3.indexer.lexical.index import LexicalDocument
 
 PACKAGE = Path(dsv3.__file__).parent
 TABLE = PACKAGE / "indexer" / "known_fields.py"
+PLATFORMS_TABLE = PACKAGE / "indexer" / "sources" / "platforms.py"  # keys are fields, by nature
 FLOORS = ("cli", "encoder", "eval", "indexer", "retriever")
 MOST_NAMES = 2  # so many fields may stand together without being a list of them
 FOLDED = {name.replace("_", "") for name in FIELD_NAMES} | set(FIELD_NAMES)
@@ -53,7 +55,7 @@ def test_nothing_beside_the_table_lists_the_fields() -> None:
     found = {
         f"{path.relative_to(PACKAGE)}:{line}"
         for path in files
-        if path != TABLE
+        if path not in (TABLE, PLATFORMS_TABLE)
         for line in many(path.read_text())
     }
     assert not found
@@ -82,8 +84,8 @@ def test_the_table_is_that_of_products() -> None:
 def test_each_field_is_known_by_its_own_name_and_once_in_a_convention() -> None:
     for known in KNOWN_FIELDS:
         assert known.names(OWN) == [known.name.replace("_", "")]
-        assert set(known.aliases) <= set(CONVENTIONS)
-        for convention in CONVENTIONS:
+        assert set(known.aliases) <= {*CONVENTIONS, *LANGUAGES}
+        for convention in (*CONVENTIONS, *LANGUAGES):
             names = known.names(convention)
             assert len(names) == len(set(names)), known.name
 
