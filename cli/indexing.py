@@ -74,9 +74,14 @@ def index(
         bool, typer.Option("--sync", help="Delete products that are no longer in the sources.")
     ] = False,
     allow_deleting: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Share of the products that --sync may delete."),
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the products that --sync may delete; if not given 0.1, and none where a "
+            "record could not be read.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
     encoder: Annotated[
         str | None,

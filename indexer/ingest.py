@@ -23,6 +23,7 @@ from .sources.rejected import RejectedFile
 from .sources.report import SourceReport
 
 _BATCH = 1000
+_MOST_DELETED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Reading:
         price_unit: whether prices are whole units of a currency or cents.
         strict: stop at the first bad record instead of setting it aside.
         sync: delete the products that are no longer in the sources.
-        most_deleted: share of the shop's products, 0 to 1, that `sync` may delete.
+        most_deleted: share of the shop's products, 0 to 1, that `sync` may delete, though records
+            could not be read whose products would be among them. None: 0.1, and none where a
+            record could not be read.
         options: of the sources themselves.
     """
 
@@ -44,7 +47,7 @@ class Reading:
     price_unit: PriceUnit = "units"
     strict: bool = False
     sync: bool = False
-    most_deleted: float = 0.1
+    most_deleted: float | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
 
 
@@ -57,6 +60,7 @@ class Ingested:
         rejected: records that cannot become a product, by why.
         met: what else was met while reading: what was passed over, cut or not for sale.
         reports: what each source gave whose fields were recognised.
+        unread: rejected records of which not even the fields could be read.
         kept: why nothing was deleted though the shop was to be brought in step with its
             sources; empty where nothing spoke against it.
     """
@@ -70,6 +74,7 @@ class Ingested:
     rejected: Counter[str] = field(default_factory=Counter)
     met: SourceProgress = field(default_factory=SourceProgress)
     reports: list[SourceReport] = field(default_factory=list)
+    unread: int = 0
     kept: str = ""
 
     @property
@@ -97,15 +102,15 @@ def ingest(
     Records that were read before and have not changed are not even converted. Within a run
     the last record of an id wins. Each thousand is one transaction, so that what was read
     before an interruption is kept. `reading.sync` deletes nothing where a source breaks off or
-    holds no product, or where more than `reading.most_deleted` would go: a download that failed
-    would empty the shop.
+    holds no product, where a record cannot be read (nobody knows whose it is), or where more than
+    `reading.most_deleted` would go: a download that failed would empty the shop.
 
     Raises:
         InputError: a source cannot be read at all, no record of any could be stored, or
             `most_deleted` is no share.
         RecordError: a record is bad and `reading.strict` is set.
     """
-    if not 0 <= reading.most_deleted <= 1:
+    if reading.most_deleted is not None and not 0 <= reading.most_deleted <= 1:
         raise InputError(f"the share to delete is between 0 and 1, not {reading.most_deleted:g}")
     counts = Ingested()
     seen = _SeenRows()
@@ -182,12 +187,19 @@ def _report(counts: Ingested, item: SourceItem, product: Product) -> None:
 
 
 def _delete_unseen(
-    catalog: Catalog, counts: Ingested, seen: _SeenRows, most_deleted: float
+    catalog: Catalog, counts: Ingested, seen: _SeenRows, most_deleted: float | None
 ) -> None:
     before = len(catalog) - counts.added
     gone = [row for row in catalog.live_rows() if row not in seen]
     if gone and not counts.kept and not seen:
         counts.kept = "no product could be read"
+    if gone and not counts.kept and counts.unread and most_deleted is None:
+        counts.kept = (
+            f"{counts.unread:,} records could not be read, and may be of the {len(gone):,} products "
+            "that would go; mend the source, or, if they shall go, say so with: --allow-deleting "
+            f"{_MOST_DELETED:g}"
+        )
+    most_deleted = _MOST_DELETED if most_deleted is None else most_deleted
     if not counts.kept and len(gone) > most_deleted * before:
         counts.kept = (
             f"{len(gone):,} of {before:,} products are no longer in the sources, more than the "
@@ -209,6 +221,7 @@ def _good(
         counts.read += 1
         if isinstance(item, Rejected):
             _reject(item, rejected, strict=strict)
+            counts.unread += not isinstance(item.record, Mapping)
             if item.ends:
                 counts.kept = f"{item.source} could not be read to its end"
         else:

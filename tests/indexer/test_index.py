@@ -323,6 +323,28 @@ def test_sync_deletes_nothing_where_the_source_breaks_off(local: Source, cut: st
     assert (done.ingested.deleted, done.products) == (0, 30)
 
 
+@pytest.mark.parametrize("bad", ['{"id": "p3", "ti\n', "garbage\n", "[1, 2]\n"])
+def test_sync_deletes_nothing_where_nobody_knows_whose_a_record_is(local: Source, bad: str) -> None:
+    local.index([record(number) for number in range(30)])
+    lines = [json.dumps(record(number)) + "\n" for number in range(30)]
+    file = local.shop.parent / "broken.jsonl"
+    file.write_text("".join([*lines[:3], bad, *lines[4:]]))
+    done = index_shop(local.shop, Reading([str(file)], sync=True))
+    assert done.ingested is not None
+    assert "1 records could not be read, and may be of the 1 products" in done.ingested.kept
+    assert done.products == 30
+    done = index_shop(local.shop, Reading([str(file)], sync=True, most_deleted=0.1))
+    assert done.products == 29
+
+
+def test_sync_goes_on_where_a_record_is_rejected_whose_fields_were_read(local: Source) -> None:
+    local.index([record(number) for number in range(30)])
+    rows = [record(number) for number in range(29)] + [{"id": "", "title": "Total"}]
+    file = local.shop.parent / "total.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert index_shop(local.shop, Reading([str(file)], sync=True)).products == 29
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"template": "none"}, {"language": "klingon"}, {"index": "IVF,x"}, {"dim": 0}],
