@@ -195,8 +195,8 @@ def _delete_unseen(
         counts.kept = "no product could be read"
     if gone and not counts.kept and counts.unread and most_deleted is None:
         counts.kept = (
-            f"{counts.unread:,} records could not be read, maybe those of the {len(gone):,} products "
-            "to delete; mend the source, or, if they shall go, say so with: --allow-deleting "
+            f"{counts.unread:,} records could not be read, maybe of the {len(gone):,} products to "
+            "delete; mend the source, or, if they shall go, say so with: --allow-deleting "
             f"{_MOST_DELETED:g}"
         )
     most_deleted = _MOST_DELETED if most_deleted is None else most_deleted

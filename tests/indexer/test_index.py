@@ -331,7 +331,7 @@ def test_sync_deletes_nothing_where_nobody_knows_whose_a_record_is(local: Source
     file.write_text("".join([*lines[:3], bad, *lines[4:]]))
     done = index_shop(local.shop, Reading([str(file)], sync=True))
     assert done.ingested is not None
-    assert "1 records could not be read, maybe those of the 1 products" in done.ingested.kept
+    assert "1 records could not be read, maybe of the 1 products" in done.ingested.kept
     assert done.products == 30
     done = index_shop(local.shop, Reading([str(file)], sync=True, most_deleted=0.1))
     assert done.products == 29
