@@ -1,127 +1,229 @@
-"""Read CSV and TSV: a header, then a record a row, which may span lines."""
+"""Read delimited text: a header, then a record a row, which may span lines.
+
+`encoding.py` and `dialect.py` tell from the beginning how it is written. Lines go to Python's CSV
+parser; what it makes of a row is looked at again only where that is not one line of as many cells
+as the header has.
+"""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
+import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
-from .lines import LONGEST_LINE, TOO_LONG, numbered_lines
+from ...errors import InputError
+from .dialect import Dialect, tell_dialect
+from .encoding import check_encoding, tell_encoding
+from .header import is_known_header
+from .lines import LONGEST_LINE
 from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .stray_quotes import RowLook
 from .stream import ByteStream
+from .text_lines import TextLines, first_lines, split_lines
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_DELIMITERS = ",;\t|"
-Numbered = tuple[int, str]
+_limit_lock = threading.Lock()
 
 
 def read_csv(
     stream: ByteStream, options: ReadOptions, progress: SourceProgress
 ) -> Iterator[RawRecord | Rejected]:
-    """Yield a record a row; comma, semicolon, tab or bar is told by the header."""
-    return _read(stream, None)
+    """Yield a record a row; how the text is written is told by its beginning.
+
+    Raises:
+        InputError: no delimiter divides the rows, or the encoding asked for is unknown.
+
+    """
+    return _read(stream, options, progress, None)
 
 
 def read_tsv(
     stream: ByteStream, options: ReadOptions, progress: SourceProgress
 ) -> Iterator[RawRecord | Rejected]:
-    """Yield a record a row of a file whose cells are set apart by tabs."""
-    return _read(stream, "\t")
+    """Yield a record a row of a file whose cells are most likely set apart by tabs.
+
+    Raises:
+        InputError: as `read_csv`.
+
+    """
+    return _read(stream, options, progress, "\t")
+
+
+def _read(
+    stream: ByteStream, options: ReadOptions, progress: SourceProgress, usual: str | None
+) -> Iterator[RawRecord | Rejected]:
+    asked = check_encoding(options.encoding) if options.encoding else None
+    encoding = asked or tell_encoding(stream.head)
+    head, newline = first_lines(stream.head, encoding)
+    dialect = tell_dialect(head, usual) or _one_column(stream.name, head)
+    lines = _Lines(iter(TextLines(stream, encoding, newline, strict=asked is not None)))
+    shown = "utf-8" if encoding == "ascii" else encoding
+    progress.recognise(stream.name, encoding=shown, dialect=dialect.describe())
+    table = _Table(stream.name, dialect, lines, head[dialect.header_line :], progress)
+    yield from table.records()
+
+
+def _one_column(source: str, lines: list[str]) -> Dialect:
+    """Return the dialect of a list of ids or titles, which no delimiter divides.
+
+    Raises:
+        InputError: the text is no table at all.
+
+    """
+    names = next((line for line in lines if line.strip()), "")
+    if names and not is_known_header([names.strip().strip('"')]):
+        raise InputError(
+            f"{source}: no delimiter was found, each line would be one cell; known are comma, "
+            'semicolon, tab, |, ^ and ~; name another in a line before the first, as in "sep=:"'
+        )
+    return Dialect(",")
 
 
 @dataclass
-class _Lines:
-    """Feeds lines to the CSV parser and remembers those of the row being read.
+class _Table:
+    """Makes records of lines.
 
-    A stray quotation mark makes a row swallow what follows it. Then the first line of that row
-    is rejected and the others are read again.
+    Attributes:
+        start: the line where the row that is looked at begins, from 0.
+
     """
 
-    source: Iterator[Numbered | Rejected]
-    rejected: deque[Rejected] = field(default_factory=deque)
-    row: list[Numbered] = field(default_factory=list)
-    _again: deque[Numbered] = field(default_factory=deque)
+    source: str
+    dialect: Dialect
+    lines: _Lines
+    sample: list[str]
+    progress: SourceProgress
+    names: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    start: int = 0
+    look: RowLook = field(init=False)
 
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        item: Numbered | Rejected = self._again.popleft() if self._again else next(self.source)
-        while isinstance(item, Rejected):
-            self.rejected.append(item)
-            item = next(self.source)
-        self.row.append(item)
-        return item[1]
-
-    def read_again(self) -> None:
-        self._again.extendleft(reversed(self.row[1:]))
-        self.row.clear()
-
-
-def _read(stream: ByteStream, delimiter: str | None) -> Iterator[RawRecord | Rejected]:
-    lines = _Lines(_text_lines(stream))
-    first = next(lines, None)
-    if first is None:
-        return
-    lines._again.appendleft(lines.row.pop())
-    parse = partial(csv.reader, lines, delimiter=delimiter or _delimiter(first))
-    rows = parse()
-    try:
-        names = _column_names(next(rows))
-    except csv.Error as error:
-        yield Rejected(
-            f"the header cannot be read ({error})", source=stream.name, line=1, ends=True
-        )
-        return
-    while True:
-        lines.row.clear()
-        reason, cells = "", None
-        try:
-            cells = next(rows, None)
-        except csv.Error as error:
-            reason = f"the row cannot be read ({error})"
-            rows = parse()
-        while lines.rejected:
-            yield lines.rejected.popleft()
-        if cells is None and not reason:
+    def records(self) -> Iterator[RawRecord | Rejected]:
+        """Yield a record a row after the header."""
+        self.start = self.dialect.header_line - 1
+        if problem := self._read_header():
+            yield problem
+        if not self.names:
             return
-        if cells is not None and len(cells) != len(names):
-            reason = _misfit(cells, names) or _unfinished(cells, names, lines.row[-1][1])
-        if not reason:
-            yield RawRecord(
-                stream.name, lines.row[0][0], dict(zip(names, cells or (), strict=False))
+        self.look = RowLook.told(self.dialect, len(self.names), self.sample)
+        while not (yield from self._read_on()):
+            pass
+        yield from self.lines.rejected
+
+    def _read_on(self) -> Generator[RawRecord | Rejected, None, bool]:
+        """Yield records until lines must be read again; return whether the end is reached."""
+        lines, names, header, source = self.lines, self.names, self.header, self.source
+        width, first = len(names), self.start
+        rows = self.dialect.read(lines.feed(first))
+        end = first
+        while True:
+            lines.keep = start = end
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return True
+            except csv.Error as error:
+                self.start = start
+                yield from self._after_error(str(error), first + rows.line_num)
+                return False
+            end = first + rows.line_num
+            if lines.rejected:
+                yield from lines.rejected_before(end)
+            if end - start == 1 and len(cells) == width:  # most rows, by far
+                if cells == header:
+                    self.progress.skip("a repeated header")
+                elif any(cells):
+                    yield RawRecord(source, end, dict(zip(names, cells, strict=True)))
+                else:
+                    self.progress.skip("an empty row")
+                continue
+            self.start = start
+            yield from self._look_again(cells, end)
+            if self.start != end:
+                return False
+
+    def _read_header(self) -> Rejected | None:
+        rows = self.dialect.read(self.lines.feed(self.start))
+        try:
+            with _no_limit():
+                self.header = next(rows, [])
+        except csv.Error as error:
+            reason = f"the header cannot be read ({error})"
+            return Rejected(reason, source=self.source, line=self.dialect.header_line, ends=True)
+        self.start += rows.line_num
+        self.names = _column_names(self.header)
+        return None
+
+    def _after_error(self, error: str, end: int) -> Iterator[RawRecord | Rejected]:
+        r"""Yield what becomes of a row that the parser refuses, and move `start` after it.
+
+        It has a cell of more than 128 KiB, or a "\r" where no line ends.
+        """
+        lines, start = self.lines, self.start
+        if lines.split_at_returns(start, self.dialect, len(self.names)):
+            return
+        if not self.look.seems_endless(lines.between(start, end)):
+            rows = self.dialect.read(lines.feed(start))
+            try:
+                with _no_limit():
+                    cells = next(rows)
+            except csv.Error:
+                end = start + rows.line_num
+            else:
+                yield from self._look_again(cells, start + rows.line_num)
+                return
+        yield self._reject(f"the row cannot be read ({error})", end)
+
+    def _look_again(self, cells: list[str], end: int) -> Iterator[RawRecord | Rejected]:
+        """Yield what becomes of a row that spans lines or has another width than the header.
+
+        `start` is moved to where reading goes on.
+        """
+        texts = self.lines.between(self.start, end)
+        if texts and end > self.lines.end:
+            reason = "a quotation mark is opened and never closed"
+        elif not texts or not "".join(cells).strip():
+            if any(text.strip() for text in texts):
+                self.progress.skip("an empty row")
+            self.start = end
+            return
+        elif self.look.has_swallowed(texts):
+            reason = "a quotation mark is opened and never closed before the next row"
+        else:
+            reason = self._misfit(cells, texts)
+        if reason:
+            yield self._reject(reason, end)
+            return
+        number, self.start = self.start + 1, end
+        yield RawRecord(self.source, number, dict(zip(self.names, cells, strict=False)))
+
+    def _reject(self, reason: str, end: int) -> Rejected:
+        """Return a row as rejected; reading goes on at the first line in it that looks like one."""
+        start, texts = self.start, self.lines.between(self.start, end)
+        self.start += self.look.next_row(texts)
+        record = "".join(texts[: self.start - start]).rstrip("\r\n")
+        ends = not texts[-1].endswith(("\n", "\r"))
+        return Rejected(reason, source=self.source, line=start + 1, record=record, ends=ends)
+
+    def _misfit(self, cells: list[str], texts: list[str]) -> str:
+        """Return why a row does not fit the header; rows that end early are fine."""
+        width = len(self.names)
+        if len(cells) >= width:
+            if not any(cells[width:]):
+                return ""
+            return f"the row has {len(cells)} cells, the header has {width}"
+        wanted = len(self.header)
+        while wanted and not self.header[wanted - 1].strip():
+            wanted -= 1
+        if len(cells) < wanted and not texts[-1].endswith(("\n", "\r")):
+            return (
+                f"the last row is unfinished: {len(cells)} of {wanted} cells and no end of the line"
             )
-            continue
-        number, text = lines.row[0]
-        ends = not lines.row[-1][1].endswith("\n")
-        yield Rejected(
-            reason, source=stream.name, line=number, record=text.rstrip("\r\n"), ends=ends
-        )
-        lines.read_again()
-        rows = parse()
-
-
-def _misfit(cells: list[str], names: list[str]) -> str:
-    """Return why a row does not fit the header; rows that end early are fine."""
-    if len(cells) <= len(names) or not any(cells[len(names) :]):
+        if self.dialect.quote in texts[0] and not self.dialect.is_well_formed(texts):
+            return f"a quotation mark is out of place: {len(cells)} of {width} cells are left"
         return ""
-    return f"the row has {len(cells)} cells, the header has {len(names)}"
-
-
-def _unfinished(cells: list[str], names: list[str], line: str) -> str:
-    """Return why the last row seems cut; a file may well end without the end of a line."""
-    if len(cells) >= len(names) or line.endswith("\n"):
-        return ""
-    return f"the last row is unfinished: {len(cells)} of {len(names)} cells and no end of the line"
-
-
-def _delimiter(header: str) -> str:
-    bare = "".join(header.split('"')[::2])
-    return max(_DELIMITERS, key=bare.count)
 
 
 def _column_names(cells: list[str]) -> list[str]:
@@ -137,40 +239,79 @@ def _column_names(cells: list[str]) -> list[str]:
     return list(names)
 
 
-def _text_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
-    if stream.head.startswith(_UTF16):
-        yield from _utf16_lines(stream)
-        return
-    for item in numbered_lines(stream):
-        if isinstance(item, Rejected):
-            yield item
-            continue
-        number, line = item
+@contextmanager
+def _no_limit() -> Iterator[None]:
+    """Let one row have cells as long as a line may be.
+
+    The limit is one for all of a process; it is put back at once.
+    """
+    with _limit_lock:
+        before = csv.field_size_limit(LONGEST_LINE)
         try:
-            yield number, line.decode("utf-8")
-        except UnicodeDecodeError:
-            yield _windows(stream.name, number, line)
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
-def _utf16_lines(stream: ByteStream) -> Iterator[Numbered | Rejected]:
-    text = io.TextIOWrapper(stream.body, encoding="utf-16", errors="replace", newline="\n")
-    number = 0
-    while line := text.readline(LONGEST_LINE):
-        number += 1
-        start = line
-        while len(line) >= LONGEST_LINE and not line.endswith("\n"):
-            line = text.readline(LONGEST_LINE)
-        if len(start) >= LONGEST_LINE and not start.endswith("\n"):
-            yield Rejected(TOO_LONG, source=stream.name, line=number, record=start[:1000])
-        else:
-            yield number, start
+@dataclass
+class _Lines:
+    """Feeds lines to the CSV parser and holds those of the row being read, to be read again.
 
+    Lines are counted from 0; one that could not be read is empty.
 
-def _windows(source: str, number: int, line: bytes) -> Numbered | Rejected:
-    """Decode a line as Windows-1252, which spreadsheets write where they do not write UTF-8."""
-    try:
-        return number, line.decode("cp1252")
-    except UnicodeDecodeError:
-        read = line.decode("utf-8", "replace")
-        reason = "the line is neither UTF-8 nor Windows-1252"
-        return Rejected(reason, source=source, line=number, record=read)
+    Attributes:
+        keep: lines before this one are no longer needed.
+
+    """
+
+    blocks: Iterator[list[str] | Rejected]
+    rejected: deque[Rejected] = field(default_factory=deque)
+    keep: int = 0
+    _texts: list[str] = field(default_factory=list)
+    _first: int = 0
+
+    @property
+    def end(self) -> int:
+        """Return how many lines were read so far."""
+        return self._first + len(self._texts)
+
+    def feed(self, start: int) -> Iterator[str]:
+        """Yield lines from `start`, then a blank one, which only an open quotation mark takes."""
+        while True:
+            batch = self._texts[start - self._first :]
+            if not batch and not self._load():
+                yield "\n"
+                return
+            start += len(batch)
+            yield from batch
+
+    def between(self, start: int, end: int) -> list[str]:
+        """Return lines that are still held."""
+        return self._texts[start - self._first : end - self._first]
+
+    def rejected_before(self, end: int) -> Iterator[Rejected]:
+        """Yield lines that could not be read and stood before a line."""
+        while self.rejected and (self.rejected[0].line or 0) <= end:
+            yield self.rejected.popleft()
+
+    def split_at_returns(self, line: int, dialect: Dialect, width: int) -> bool:
+        r"""Divide a line at "\r", if each part is a row; tell whether it was divided."""
+        at = line - self._first
+        parts = split_lines(self._texts[at], "") if at < len(self._texts) else []
+        if len(parts) < 2 or any(len(dialect.alone(part, strict=True)) != width for part in parts):
+            return False
+        self._texts[at : at + 1] = parts
+        return True
+
+    def _load(self) -> bool:
+        for block in self.blocks:
+            done = self.keep - self._first
+            del self._texts[:done]
+            self._first = self.keep
+            if isinstance(block, Rejected):
+                self.rejected.append(block)
+                self._texts.append("")  # so that lines are counted
+            else:
+                self._texts += block
+            return True
+        return False

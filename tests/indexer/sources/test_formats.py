@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from dsv3.errors import InputError
-from dsv3.indexer.sources import delimited, json_document
+from dsv3.indexer.sources import delimited, json_document, text_lines
 from dsv3.indexer.sources import stream as stream_module
 from dsv3.indexer.sources.load import read_records
 from dsv3.indexer.sources.records import RawRecord, Rejected, SourceProgress
@@ -330,7 +330,7 @@ def test_a_value_without_end_is_not_held(write: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_a_utf16_line_without_end_is_not_held(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(text_lines, "LONGEST_LINE", 1000)
     content = "id,title\n1," + "x" * 5000 + "\n2,y\n"
     long, short = read_records(write("a.csv", content.encode("utf-16")))
     assert isinstance(long, Rejected)
