@@ -85,8 +85,9 @@ class Header:
         self._unpack_attributes(own, fields, kind)
         folded = {fold_name(name) for name in own} if self._trimmed else set()
         for name, short in self._trimmed.items():
-            if fold_name(short) not in folded:
-                own[short] = fields[name]
+            taken = fold_name(short) in folded
+            own[name if taken else short] = fields[name]
+            folded.add(fold_name(short))
         return own
 
     def _set_right(self, own: Fields) -> None:

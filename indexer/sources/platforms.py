@@ -744,5 +744,28 @@ PLATFORMS: tuple[Platform, ...] = (
         categories=Categories(between=",", level=">"),
         localised=True,
     ),
+    Platform(
+        "Shopware 6",
+        told=("productnumber parentid pricegross", "productnumber pricegross active"),
+        columns={
+            "product_id": "productnumber id",
+            "title": "name",
+            "description": "description",
+            "brand": "manufacturername",
+            "category": "categorynames categorypath",
+            "price": "pricegross",
+            "in_stock": "stock",
+            "image_url": "covermediaurl",
+            "codes": "ean manufacturernumber",
+        },
+        join=Join("key", key="productnumber", number="id", parent_number="parentid"),
+        status=(Status("active", _DISABLED),),
+        own="id parentid productnumber stock ean manufacturernumber active",
+        noise=(
+            "id parentid taxid taxrate taxname pricenet purchaseprices* covermedia* manufacturerid "
+            "categories saleschannel* propertyids optionids"
+        ),
+        categories=Categories(between="|"),
+    ),
 )
 """Those told by more stand before those told by less."""

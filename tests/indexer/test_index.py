@@ -130,6 +130,20 @@ def test_sync_deletes_what_is_no_longer_there(source: Source) -> None:
     assert len(titles(source.shop, "product", k=50)) == 4
 
 
+def test_sync_deletes_what_is_no_longer_published(source: Source) -> None:
+    source.index([record(n, status="active") for n in range(10)])
+    hidden = [record(n, status="archived" if n < 3 else "active") for n in range(10)]
+    kept = source.index(hidden)
+    assert kept.ingested is not None
+    assert (kept.ingested.met.unpublished, kept.products) == ({"archived": 3}, 10)
+    refused = source.index(hidden, reading={"sync": True})
+    assert refused.ingested is not None
+    assert "3 of 10" in refused.ingested.kept
+    synced = source.index(hidden, reading={"sync": True, "most_deleted": 0.3})
+    assert synced.ingested is not None
+    assert (synced.ingested.deleted, synced.products) == (3, 7)
+
+
 def test_bad_records_are_rejected_and_the_rest_goes_on(source: Source) -> None:
     done = source.index(
         [

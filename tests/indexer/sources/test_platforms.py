@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,18 @@ def shop(write: Any, read: Any) -> Any:
         return Shop(read, write(name, text), **options)
 
     return of
+
+
+def test_the_table_in_the_docs_is_that_of_the_data() -> None:
+    path = Path(__file__).parents[3] / "docs" / "layouts.py"
+    spec = importlib.util.spec_from_file_location("layouts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    layouts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(layouts)
+    page = layouts.PAGE.read_text()
+    assert layouts.page_with_table(page) == page, "run: python docs/layouts.py"
+    assert all(f"| {platform.name} |" in page for platform in PLATFORMS)
 
 
 def test_each_platform_gives_known_fields_and_is_told_once() -> None:
@@ -401,6 +414,24 @@ A2;shoes;0;boots;;;Ada off;;;9;;;;;;
     assert found.progress.unpublished == {"disabled": 1}
 
 
+def test_shopware(shop: Any) -> None:
+    found = shop(
+        "shopware.csv",
+        f"""id;parent_id;product_number;active;stock;name;description;price_net;price_gross;\
+tax_rate;cover_media_url;manufacturer_name;ean;categories;optionIds
+0a1;;SW-1;1;0;Filz bag;<p>Wool</p>;33.61;40.00;19;https://c.e/1.jpg;Filz;;0c1|0c2;
+0a2;0a1;SW-1.1;1;3;;;;;;;;{EAN};;0d1
+0a3;0a1;SW-1.2;0;3;;;;;;;;;;0d2
+""",
+    )
+    assert found.products["SW-1.1"] == Product(
+        "SW-1.1", "Filz bag", "Wool", "Filz", None, 40.0, None, True, None, "https://c.e/1.jpg",
+        (EAN,), "SW-1", {"active": 1.0},
+    )  # fmt: skip
+    assert found.of("SW-1", "group_id", "in_stock") == ("SW-1", False)
+    assert found.progress.unpublished == {"disabled": 1}
+
+
 @pytest.mark.parametrize(
     ("column", "values", "reason"),
     [
@@ -432,6 +463,19 @@ def test_a_status_column_is_told_by_its_values(
 def test_columns_that_say_something_else(shop: Any, column: str, values: list[str]) -> None:
     rows = [{"id": str(n), "title": "x", column: value} for n, value in enumerate(values)]
     assert len(shop("plain.json", rows).products) == 2
+
+
+def test_a_name_that_another_column_has_is_kept_as_it_was(shop: Any) -> None:
+    found = shop(
+        "two.csv",
+        """Handle,Title,Variant SKU,Variant Price,Option1 Name,Option1 Value,\
+Size (product.metafields.custom.size),Fit (product.metafields.a.fit),Fit (product.metafields.b.fit)
+v,Vest,V-S,9,Size,S,small,wide,loose
+""",
+    )
+    attributes = found.attributes("V-S")
+    assert (attributes["size"], attributes["fit"]) == ("S", "wide")
+    assert {"small", "loose"} <= {str(value) for value in attributes.values()}
 
 
 def test_joined_records_are_the_same_in_every_run(write: Any, tmp_path: Path) -> None:
