@@ -332,7 +332,7 @@ PLATFORMS: tuple[Platform, ...] = (
         "WooCommerce",
         told=(
             "type sku name visibilityincatalog",
-            "type sku name regularprice",
+            "type sku name instock regularprice",
             "type sku name published categories",
         ),
         columns={
@@ -626,7 +626,11 @@ PLATFORMS: tuple[Platform, ...] = (
     ),
     Platform(
         "Amazon flat file",
-        told=("itemsku itemname",),
+        told=(
+            "itemsku itemname standardprice",
+            "itemsku itemname feedproducttype",
+            "itemsku itemname parentsku",
+        ),
         columns={
             "product_id": "itemsku",
             "title": "itemname",
