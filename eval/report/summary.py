@@ -30,10 +30,12 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
                     label(measure): {
                         **asdict(score.mean),
                         "answerable": score.answerable,
+                        "bounds": score.bounds,
                         "queries": dict(score.values),
                     }
                     for measure, score in found.scores[run.name].items()
                 },
+                "rated_by_rank": found.rated[run.name],
                 "without_results": run.without_results(found.qrels.grades),
             }
             for run in found.runs
