@@ -267,6 +267,9 @@ def _compare(
 
 def _notes(qrels: Qrels, runs: Sequence[Run], measures: Sequence[Measure]) -> list[str]:
     notes = describe(measures, qrels)
+    if qrels.raters:
+        shares = (f"{share:.0%} {who or 'unnamed'}" for who, share in qrels.shares().items())
+        notes.append(f"grades by rater: {', '.join(shares)}")
     barren = qrels.without_relevant()
     if barren:
         notes.append(

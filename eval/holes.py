@@ -32,6 +32,7 @@ def unrated(qrels: Qrels, runs: Sequence[Run], k: int) -> Pairs:
         (query, product)
         for run in runs
         for query, rated in qrels.grades.items()
+        if query not in qrels.complete
         for product in run.top(query, k)
         if product not in rated
     )
@@ -43,7 +44,7 @@ def rated_by_rank(qrels: Qrels, run: Run, k: int) -> tuple[float, ...]:
     for query, judged in qrels.grades.items():
         for rank, product in enumerate(run.top(query, k)):
             shown[rank] += 1
-            rated[rank] += product in judged
+            rated[rank] += product in judged or query in qrels.complete
     return tuple(float(share) for share in rated / np.maximum(shown, 1))
 
 

@@ -19,6 +19,7 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
             "queries": len(found.qrels),
             "pairs": found.qrels.pairs,
             "without_relevant": found.qrels.without_relevant(),
+            "raters": found.qrels.shares() if found.qrels.raters else {},
         },
         "subject": found.subject,
         "baseline": found.baseline,
