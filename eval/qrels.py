@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
 
-
 ALL_OTHERS = "*"
 """In files, the product that stands for all that have no grade."""
 
