@@ -142,7 +142,7 @@ _INCH, _FOOT = _BY_WORD["inch"], _BY_WORD["foot"]
 _FRACTIONS = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 1 / 8, "⅜": 3 / 8}
 _DENOMINATORS = frozenset((2, 3, 4, 5, 8, 16, 32, 64))
 _WIDEST_RANGE = 10  # of what stands before and after a dash, else it is no range
-_LONGEST_CACHED = 60
+_LONGEST_CACHED = 100
 
 _SIGNS = "".join(_FRACTIONS)
 _REST = (
@@ -162,20 +162,25 @@ def _word_pattern() -> str:
     return "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
 
 
+_UNIT = (
+    rf"(?P<gap>[\s-]?)(?P<word>{_word_pattern()})(?!\w|/\s?[a-z])"
+    r"|\s?(?P<degree>[°º]\s?[cf])(?!\w)|\s?(?P<sign>%|[\"″”]|''|’’)"
+)
+_DIGIT = re.compile(f"[0-9{_SIGNS}]")
+_MAY_HOLD = re.compile(rf"[0-9{_SIGNS}](?:{_UNIT})", re.IGNORECASE)
+"""The end of a number and a unit: what most texts with digits lack, and quickly told."""
 _QUANTITY = re.compile(
     # It begins with a digit that nothing is written to.
     rf"(?P<a>[0-9{_SIGNS}](?<![\w.,/'’][0-9{_SIGNS}]){_REST})"
     rf"(?:\s?(?P<join>[x×*–-])\s?(?P<b>[0-9{_SIGNS}]{_REST})"
     rf"(?:\s?[x×*]\s?(?P<c>[0-9{_SIGNS}]{_REST}))?)?"
-    rf"(?:(?P<gap>[\s-]?)(?P<word>{_word_pattern()})(?!\w|/\s?[a-z])"
-    rf"|\s?(?P<degree>[°º]\s?[cf])(?!\w)|\s?(?P<sign>%|[\"″”]|''|’’))",
+    rf"(?:{_UNIT})",
     re.IGNORECASE,
 )
 _FEET = re.compile(
     r"(?<![\w.,/'])([0-9]{1,2})(['’′]\s?([0-9]{1,2}(?:[.,][0-9]{1,2})?)(?:\"|″|”|''|’’))"
 )
 _QUOTE = re.compile('["“”]')
-_MAY_HOLD = re.compile(f"[0-9{_SIGNS}]")
 _INCHES_AFTER = re.compile(r"$|[.,;:)/]|\s?[x×]\s?[0-9]")
 _GENERATION = re.compile("[2-6]g")
 _DIGIT_AFTER = re.compile(r"-?[0-9]")
@@ -187,14 +192,16 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
 
     Of "30 x 40 cm" each length is one; "6 x 330 ml" is one, six times; a range gives both ends.
     """
-    if not _MAY_HOLD.search(text):
+    if not _DIGIT.search(text):
         return ()
-    return _cached(text) if len(text) <= _LONGEST_CACHED else tuple(_find(text))
+    return _cached(text) if len(text) <= _LONGEST_CACHED else _found(text)
 
 
-@lru_cache(maxsize=1 << 15)
-def _cached(text: str) -> tuple[Quantity, ...]:
-    return tuple(_find(text))
+def _found(text: str) -> tuple[Quantity, ...]:
+    return tuple(_find(text)) if _MAY_HOLD.search(text) else ()
+
+
+_cached = lru_cache(maxsize=1 << 16)(_found)
 
 
 def _find(text: str) -> Iterator[Quantity]:
@@ -271,9 +278,16 @@ def _opens(text: str, place: int) -> bool:
 
 def _quantities(match: re.Match[str], unit: Unit) -> Iterator[Quantity]:
     written = match["word"] or match["degree"] or match["sign"]
+    number, join = match["a"], match["join"]
+    if join is None and number.isdecimal():
+        value = float(number)
+        yield Quantity(
+            value, written, unit.dimension, _base(value, unit), match.start(), match.end()
+        )
+        return
     numbers = [number for name in ("a", "b", "c") if (number := match[name])]
     values = [list(_values(number, unit)) for number in numbers]
-    count, join = 1, match["join"]
+    count = 1
     first = 0
     if join in ("-", "–"):
         low, high = values[0][-1], values[1][0]

@@ -668,3 +668,16 @@ def test_a_shop_indexed_before_gets_quantities_at_its_next_build(
     assert set(titles(local.shop, "", where="volume_l >= 3")) == {"Water 3 l", "Water 9 l"}
     assert len(titles(local.shop, "", where="price > 0")) == 4
     assert local.index([record(4, title="Water 9 l")]).built is None
+
+
+def test_prices_of_several_currencies_are_never_compared_in_silence(local: Source) -> None:
+    local.index([record(n, currency="EUR" if n < 3 else "USD") for n in range(5)])
+    with ECommRetriever.open(local.shop) as retriever:
+
+        def told(**options: Any) -> str:
+            return retriever.retrieve("product", **options).plan.get("currency", "")
+
+        assert "EUR (3), USD (2)" in told(where="price < 100")
+        assert "currency = 'EUR'" in told(sort="price:asc")
+        assert told(where="price < 100 and currency = 'USD'") == ""
+        assert told(where="brand is not null") == told() == ""
