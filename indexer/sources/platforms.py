@@ -252,7 +252,8 @@ PLATFORMS: tuple[Platform, ...] = (
             "price": "variants.price",
             "in_stock": "variants.available variants.inventoryquantity",
             "image_url": (
-                "variants.featuredimage.src variants.image.url image.src images.src images"
+                "variants.featuredimage.src variants.image.url image.src images.src "
+                "featuredimage.url images.edges.node.url images.nodes.url images"
             ),
             "codes": "variants.barcode",
             "group_id": "handle",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dsv3.indexer.known_fields import FIELD_NAMES
 from dsv3.indexer.product import Product
+from dsv3.indexer.sources.joining import complete_rows
 from dsv3.indexer.sources.platforms import PLATFORMS
-from dsv3.indexer.sources.records import ReadOptions, SourceProgress
+from dsv3.indexer.sources.records import RawRecord, ReadOptions, SourceProgress
 
 EAN = "4006381333931"
 
@@ -49,7 +52,7 @@ def test_the_table_in_the_docs_is_that_of_the_data() -> None:
     assert spec.loader is not None
     layouts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(layouts)
-    page = layouts.PAGE.read_text()
+    page = layouts.PAGE.read_text(encoding="utf-8")
     assert layouts.page_with_table(page) == page, "run: python docs/layouts.py"
     assert all(f"| {platform.name} |" in page for platform in PLATFORMS)
 
@@ -492,3 +495,26 @@ def test_joined_records_are_the_same_in_every_run(write: Any, tmp_path: Path) ->
 def test_parents_that_name_each_other_do_not_hang(shop: Any) -> None:
     found = shop("ring.tsv", "item_sku\titem_name\tparent_sku\na\tA\tb\nb\tB\ta\nc\tC\tc\n")
     assert set(found.products) == {"a", "b", "c"}
+
+
+_JUNK: tuple[Any, ...] = (
+    "", "0", '"', "=", ",", "a=b", "\ud800", "\u00b2", "9" * 40, None, [], {}, [[[[[1]]]]], 10**30,
+    True, "Name=B|Value=C", "sku=a,size=b|sku=c", "id:20", "P", "draft", [{"name": "a"}],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("text", [SHOPIFY, WOO], ids=["following", "key"])
+def test_damaged_rows_are_given_or_counted(text: str, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - damage, not secrets
+    for _ in range(20):
+        rows: list[dict[str, Any]] = list(csv.DictReader(text.splitlines()))
+        for row in rows:
+            for _ in range(chance.randrange(4)):
+                row[chance.choice(list(row))] = chance.choice(_JUNK)
+        progress = SourceProgress()
+        records = [RawRecord("shop", line, row) for line, row in enumerate(rows, start=2)]
+        _, whole = complete_rows(iter(records), progress, ReadOptions())
+        given = len(list(whole))
+        left_out = progress.unpublished.total() + sum(progress.skipped.values())
+        assert given + left_out == len(rows)
