@@ -211,15 +211,16 @@ def _filter(
 
 def _tell_currencies(queries: Sequence[Query], scope: Scope, traces: Sequence[Trace]) -> None:
     """Say where prices of several currencies are compared as if they were of one."""
+    where, sort = (queries[0].where, queries[0].sort) if queries else (None, None)
+    by_price = sort is not None and sort.field.casefold() == "price"
+    if where is None and not by_price:  # before any column is read
+        return
     columns = scope.snapshot.columns
     currencies = columns.column("currency", "text")
-    if not queries or not isinstance(currencies, TextColumn) or len(currencies.folded) < 2:
+    if not isinstance(currencies, TextColumn) or len(currencies.texts) < 2:
         return
-    where, sort = queries[0].where, queries[0].sort
     named = named_fields(where, columns) if where is not None else set[str]()
-    if "currency" in named:
-        return
-    if "price" not in named and (sort is None or sort.field.casefold() != "price"):
+    if "currency" in named or ("price" not in named and not by_price):
         return
     counts = np.bincount(currencies.codes, minlength=len(currencies.texts))
     order = np.argsort(-counts, kind="stable")
