@@ -49,10 +49,6 @@ Split = Annotated[
     str | None, typer.Option(help="Part of a published collection: test, dev, train.")
 ]
 Locale = Annotated[str | None, typer.Option(help="Country of ESCI: us, es, jp.")]
-Raters = Annotated[
-    str | None,
-    typer.Option(help="Only grades by these raters, as in human or 'anna,ben'."),
-]
 Measures = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,7 +91,6 @@ class Options:
     queries: QueryTexts = None
     split: Split = None
     locale: Locale = None
-    raters: Raters = None
     log: Log = None
     bm25: Bm25 = "tuned"
     click_model: Clicks = "dbn"
@@ -115,10 +110,9 @@ class Options:
             raise InputError("give --judgments")
         from ..eval.judgments.load import load_qrels
 
-        found = load_qrels(
+        return load_qrels(
             self.judgments, self.layout, queries=self.queries, split=self.split, locale=self.locale
         )
-        return found.by_raters(self.raters.split(",")) if self.raters else found
 
     def conditions(self) -> list[Condition]:
         """Read the conditions that fail."""

@@ -82,7 +82,7 @@ KNOWN_FIELDS = (
                 "itemcode listingid sellersku code"
             ),
             "German": (
-                "artikelnummer artikelnr artikelno artnr art.nr produktnummer produktnr "
+                "artikelnummer artikelnr artikelno artnr artikel produktnummer produktnr "
                 "bestellnummer bestellnr sachnummer"
             ),
             "French": (
@@ -90,7 +90,8 @@ KNOWN_FIELDS = (
                 "idproduit"
             ),
             "Spanish": (
-                "referencia referenciaproducto codigo codigoarticulo codigoproducto idproducto"
+                "referencia referenciaproducto codigo codigoarticulo codigoproducto idproducto "
+                "articulo"
             ),
             "Italian": "codicearticolo codiceprodotto codice riferimento idprodotto",
             "Dutch": "artikelnummer artikelcode productnummer bestelnummer",
@@ -114,22 +115,18 @@ KNOWN_FIELDS = (
             SCHEMA: "name",
             COMMON: (
                 "producttitle productname itemname itemtitle displayname productdisplayname "
-                "titleen nameen fulltitle fullname heading label product"
+                "titleen nameen fulltitle fullname heading label"
             ),
             "German": (
                 "titel bezeichnung artikelbezeichnung artikelname produktname produktbezeichnung "
-                "produkttitel benennung name artikel produkt"
+                "produkttitel benennung name"
             ),
-            "French": (
-                "titre nom nomproduit nomduproduit titreproduit designation libelle intitule "
-                "article produit"
-            ),
+            "French": "titre nom nomproduit nomduproduit titreproduit designation libelle intitule",
             "Spanish": (
-                "titulo nombre nombreproducto nombredelproducto nombredelarticulo denominacion "
-                "articulo producto"
+                "titulo nombre nombreproducto nombredelproducto nombredelarticulo denominacion"
             ),
-            "Italian": "titolo nome nomeprodotto denominazione articolo prodotto",
-            "Dutch": "titel naam productnaam producttitel artikelnaam benaming artikel",
+            "Italian": "titolo nome nomeprodotto denominazione",
+            "Dutch": "titel naam productnaam producttitel artikelnaam benaming",
             "Swedish": "titel namn produktnamn benamning artikelnamn artikelbenamning",
             "Danish": "titel navn produktnavn varenavn varebetegnelse",
             "Polish": "nazwa nazwaproduktu tytul",
@@ -274,8 +271,7 @@ KNOWN_FIELDS = (
                 "variants.inventoryquantity qty quantity"
             ),
             "German": (
-                "bestand lagerbestand auflager verfugbarkeit verfugbar lieferbar lager lagermenge "
-                "menge"
+                "bestand lagerbestand verfugbarkeit verfugbar lieferbar lager lagermenge menge"
             ),
             "French": "stockdisponible quantite quantiteenstock enstock disponibilite disponible",
             "Spanish": "existencias cantidad disponibilidad enstock",
@@ -339,8 +335,8 @@ KNOWN_FIELDS = (
                 "gtin ean ean13 ean8 eancode upc upca upccode isbn isbn13 isbn10 barcode jan "
                 "partnumber partno mfrpartnumber mfgpartnumber manufacturerpartnumber "
                 "manufacturersku modelnumber modelno mfrpartno oemcode oempartnumber sku asin "
-                "variants.sku variants.barcode gtinupceanorisbn upcean externalproductid "
-                "globaltradenumber globaltradeitemnumber"
+                "variants.sku variants.barcode gtinupceanorisbn upcean "
+                "externalproductid globaltradenumber globaltradeitemnumber"
             ),
             "German": "eannummer herstellernummer herstellerartikelnummer teilenummer han",
             "French": "codebarres codebarre codeean referencefabricant referencefournisseur",

@@ -19,7 +19,6 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
             "queries": len(found.qrels),
             "pairs": found.qrels.pairs,
             "without_relevant": found.qrels.without_relevant(),
-            "raters": found.qrels.shares() if found.qrels.raters else {},
         },
         "subject": found.subject,
         "baseline": found.baseline,
@@ -31,12 +30,10 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
                     label(measure): {
                         **asdict(score.mean),
                         "answerable": score.answerable,
-                        "bounds": score.bounds,
                         "queries": dict(score.values),
                     }
                     for measure, score in found.scores[run.name].items()
                 },
-                "rated_by_rank": found.rated[run.name],
                 "without_results": run.without_results(found.qrels.grades),
             }
             for run in found.runs

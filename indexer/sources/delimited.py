@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ...errors import InputError
 from .dialect import Dialect, tell_dialect
 from .encoding import check_encoding, tell_encoding
-from .header import is_known_header
+from .header import column_names, is_known_header
 from .lines import LONGEST_LINE
 from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stray_quotes import RowLook
@@ -153,7 +153,7 @@ class _Table:
             reason = f"the header cannot be read ({error})"
             return Rejected(reason, source=self.source, line=self.dialect.header_line, ends=True)
         self.start += rows.line_num
-        self.names = _column_names(self.header)
+        self.names = column_names(self.header)
         return None
 
     def _after_error(self, error: str, end: int) -> Iterator[RawRecord | Rejected]:
@@ -224,19 +224,6 @@ class _Table:
         if self.dialect.quote in texts[0] and not self.dialect.is_well_formed(texts):
             return f"a quotation mark is out of place: {len(cells)} of {width} cells are left"
         return ""
-
-
-def _column_names(cells: list[str]) -> list[str]:
-    """Return a name for each column: none empty, none twice."""
-    names: dict[str, None] = {}
-    copies: Counter[str] = Counter()
-    for position, cell in enumerate(cells, start=1):
-        base = name = cell.strip() or f"column_{position}"
-        while name in names:
-            copies[base] += 1
-            name = f"{base}#{copies[base] + 1}"
-        names[name] = None
-    return list(names)
 
 
 @contextmanager

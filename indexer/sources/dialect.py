@@ -53,13 +53,14 @@ class Dialect:
         """Return the rows of lines; with `strict`, quotes out of place are a `csv.Error`."""
         if self.backslash:
             lines = map(self._escapes, lines)
-        return csv.reader(
+        rows: Rows = csv.reader(
             lines,
             delimiter=self.delimiter,
             quotechar=self.quote,
             escapechar="\\" if self.backslash else None,
             strict=strict,
         )
+        return rows
 
     def alone(self, line: str, *, strict: bool = False) -> list[str]:
         """Return the cells of a line as if no other stood beside it."""

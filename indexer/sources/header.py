@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from statistics import median
 
@@ -50,6 +51,30 @@ def is_known_header(row: Row) -> bool:
     return _fits(cells) and _is_known(cells)
 
 
+def is_product_header(row: Row) -> bool:
+    """Tell whether a row names the columns of a table of products: a title is among them."""
+    cells = _filled(row)
+    return has_title(map(str, cells)) and _fits(cells) and _known(cells) >= 2
+
+
+def has_title(names: Iterable[str]) -> bool:
+    """Tell whether one of the names is one that sources give to a title."""
+    return any(fold_name(name) in _known_names("title") for name in names)
+
+
+def column_names(cells: Sequence[str]) -> list[str]:
+    """Return a name for each column: none empty, none twice."""
+    names: dict[str, None] = {}
+    copies: Counter[str] = Counter()
+    for position, cell in enumerate(cells, start=1):
+        base = name = cell.strip() or f"column_{position}"
+        while name in names:
+            copies[base] += 1
+            name = f"{base}#{copies[base] + 1}"
+        names[name] = None
+    return list(names)
+
+
 def _filled(row: Row) -> list[object]:
     stripped = [cell.strip() if isinstance(cell, str) else cell for cell in row]
     return [cell for cell in stripped if cell not in (None, "")]
@@ -65,17 +90,26 @@ def _fits(cells: Sequence[object]) -> bool:
     return not any("://" in name for name in names) and 2 * len(set(names)) > len(names)
 
 
-@lru_cache(maxsize=1)
-def _known_names() -> frozenset[str]:
-    known = {fold_name(each.name) for each in KNOWN_FIELDS}
-    for each in KNOWN_FIELDS:
-        known.update(name for names in each.aliases.values() for name in names.split())
-    return frozenset(known)
+@lru_cache(maxsize=16)
+def _known_names(*fields: str) -> frozenset[str]:
+    """Return the folded names that sources give to our fields, or to those named."""
+    return frozenset(
+        name
+        for each in KNOWN_FIELDS
+        if not fields or each.name in fields
+        for names in (fold_name(each.name), *each.aliases.values())
+        for name in names.split()
+    )
+
+
+def known_names(names: Iterable[str]) -> int:
+    """Return how many different names among `names` are known."""
+    known = _known_names()
+    return len({folded for name in names if (folded := fold_name(name)) in known})
 
 
 def _known(cells: Sequence[object]) -> int:
-    known = _known_names()
-    return len({name for cell in cells if (name := fold_name(str(cell))) in known})
+    return known_names(str(cell) for cell in cells)
 
 
 def _is_known(cells: Sequence[object]) -> bool:

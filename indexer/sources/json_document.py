@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
 import ijson
 import orjson
 
+from ...errors import InputError
+from .envelopes import is_extended, unwrapped
+from .header import has_title
+from .json_ld import LinkedData, is_linked_data, is_product
 from .json_lines import as_record, read_json_lines
 from .lines import LONGEST_LINE
 from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream, Readable
 
 _BOM = b"\xef\xbb\xbf"
-_DEEPEST_ARRAY = 3
-"""{"data": {"shop": {"products": [...]}}} is still found."""
+_DEEPEST_ARRAY = 5
+"""{"data": {"shop": {"products": {"edges": [...]}}}} is still found."""
+_LISTS = (
+    "products|items|edges|hits|@graph|itemListElement|data|results|records|rows|nodes|entries|docs"
+)
+_LIST_IN_HEAD = re.compile(rf'"(?:{_LISTS})"\s*:\s*\['.encode())
+_LIST = re.compile(_LISTS)
+_OF_A_PRODUCT = frozenset({"hasVariant", "offers", "variants", "review", "additionalProperty"})
 
 Event = tuple[str, object]
 
@@ -24,28 +37,41 @@ def read_json(
 ) -> Iterator[RawRecord | Rejected]:
     """Yield the objects of a JSON array, wherever it stands, or of JSON Lines.
 
-    Raises nothing: a document that breaks off gives what stood before, then an error.
+    What databases and APIs wrap around a record is taken off (`envelopes.py`); nodes of JSON-LD are
+    joined (`json_ld.py`). A document that breaks off gives what stood before, then an error.
+
+    Raises:
+        InputError: nothing stands at `options.items`.
+
     """
-    if is_json_lines(stream.head):
+    if options.items is None and is_json_lines(stream.head):
         yield from read_json_lines(stream, options, progress)
         return
+    progress.recognise(stream.name, format="JSON")
     position = 0
+    extended = is_extended(stream.head)
     body = _Bounded(_without_bom(stream))
+    linked = LinkedData(stream.name, progress)
     try:
-        for value in _values(ijson.basic_parse(body, use_float=True)):
+        for value in _values(body, options.items, stream.head, progress):
             position += 1
             body.since = 0
-            product = _unwrap(value)
-            if product is None:
-                progress.skip("not a product")
+            if is_linked_data(value):
+                progress.recognise(stream.name, format="JSON-LD")
+                yield from linked.add(value)
                 continue
-            yield as_record(product, stream.name, position)
-    except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
+            yield as_record(unwrapped(value, extended=extended), stream.name, position)
+    except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        yield from linked.finish()
         why = str(error).partition("\n")[0].strip() or "unreadable"
         if body.full:
             why = f"a value is longer than {LONGEST_LINE >> 20} MiB"
         reason = f"the JSON document cannot be read further ({why})"
         yield Rejected(reason, source=stream.name, line=position + 1, ends=True)
+        return
+    yield from linked.finish()
+    if options.items and not position:
+        raise InputError(f"{stream.name}: nothing stands at --items {options.items}")
 
 
 class _Bounded:
@@ -68,12 +94,18 @@ class _Bounded:
 
 
 def is_json_lines(head: bytes) -> bool:
-    """Tell whether the beginning is a whole object on a line with another one after it."""
+    """Tell whether whole objects stand on lines: one before another, or two among the first ten."""
     first, _, rest = head.removeprefix(_BOM).lstrip().partition(b"\n")
-    if not rest.lstrip().startswith(b"{"):
+    if _is_object(first):
+        return rest.lstrip().startswith(b"{") or any(map(_is_object, rest.split(b"\n", 9)[:9]))
+    return sum(map(_is_object, rest.split(b"\n", 9)[:9])) >= 2
+
+
+def _is_object(line: bytes) -> bool:
+    if line.lstrip()[:1] != b"{":
         return False
     try:
-        return isinstance(orjson.loads(first), dict)
+        return isinstance(orjson.loads(line), dict)
     except orjson.JSONDecodeError:
         return False
 
@@ -84,14 +116,35 @@ def _without_bom(stream: ByteStream) -> Readable:
     return stream.body
 
 
-def _values(events: Iterator[Event]) -> Iterator[object]:
+def _values(
+    body: Readable, items: str | None, head: bytes, progress: SourceProgress
+) -> Iterator[object]:
+    if items:
+        yield from _at_path(body, items)
+        return
+    events = iter(ijson.basic_parse(body, use_float=True))
     for event, value in events:
         if event == "start_array":
             yield from _elements(events)
         elif event == "start_map":
-            yield from _from_object(events)
+            yield from _from_object(events, bool(_LIST_IN_HEAD.search(head)), progress)
         else:
             yield value
+
+
+def _at_path(body: Readable, items: str) -> Iterator[object]:
+    """Yield the objects at a path of names with "/" between; arrays on the way do not count."""
+    wanted = _without_arrays(items.strip("/").replace("/", "."))
+    events = iter(ijson.parse(body, use_float=True))
+    plain = ((event, value) for _, event, value in events)
+    for prefix, event, value in events:
+        if event == "start_map" and _without_arrays(prefix) == wanted:
+            yield _build(event, value, plain)
+
+
+@lru_cache(maxsize=1024)
+def _without_arrays(prefix: str) -> str:
+    return ".".join(part for part in prefix.split(".") if part != "item")
 
 
 def _elements(events: Iterator[Event]) -> Iterator[object]:
@@ -116,19 +169,32 @@ def _build(event: str, value: object, events: Iterator[Event]) -> object:
     return builder.value
 
 
-def _from_object(events: Iterator[Event]) -> Iterator[object]:
-    """Yield the elements of the first array of objects, or else the whole object."""
+def _from_object(
+    events: Iterator[Event], named: bool, progress: SourceProgress
+) -> Iterator[object]:
+    """Yield the elements of the first array of objects, or else the whole object.
+
+    Where an array of products is `named` so in the head of the document, others do not count. A
+    product's own arrays are part of it.
+    """
     builder = ijson.ObjectBuilder()
     builder.event("start_map", None)
-    depth, found = 1, False
+    depth, found, key = 1, False, ""
     while depth:
         event, value = next(events)
-        if event == "start_array" and depth <= _DEEPEST_ARRAY and not _is_product(builder.value):
+        if event == "map_key":
+            key = str(value)
+        open_to = depth <= _DEEPEST_ARRAY and key not in _OF_A_PRODUCT
+        if event == "start_array" and open_to and not _is_one_product(builder.value, key):
             first, first_value = next(events)
             if first == "start_map":
-                found = True
-                yield _build(first, first_value, events)
-                yield from _elements(events)
+                counts = not named or _LIST.fullmatch(key)
+                found = found or bool(counts)
+                for element in chain([_build(first, first_value, events)], _elements(events)):
+                    if counts:
+                        yield element
+                    else:
+                        progress.skip(f"elements of {key!r} beside the products")
                 builder.event("null", None)
                 continue
             builder.event(event, value)
@@ -140,21 +206,8 @@ def _from_object(events: Iterator[Event]) -> Iterator[object]:
         yield builder.value
 
 
-def _is_product(value: object) -> bool:
-    return isinstance(value, dict) and "Product" in _types(value)
-
-
-def _types(value: dict[str, object]) -> list[str]:
-    kind = value.get("@type", [])
-    kinds = kind if isinstance(kind, list) else [kind]
-    return [str(name).rpartition("/")[2].rpartition(":")[2] for name in kinds]
-
-
-def _unwrap(value: object) -> object | None:
-    """Return the product in a schema.org ListItem; None for a node that is something else."""
-    if not isinstance(value, dict) or "@type" not in value:
-        return value
-    if "ListItem" in _types(value) and isinstance(value.get("item"), dict):
-        return _unwrap(value["item"])
-    known = ("Product", "IndividualProduct", "ProductModel", "Vehicle", "Book", "SomeProducts")
-    return value if any(name in known for name in _types(value)) else None
+def _is_one_product(value: object, key: str) -> bool:
+    """Tell whether an object that has been read so far is itself a product, not a list of them."""
+    if is_product(value):
+        return True
+    return isinstance(value, dict) and not _LIST.fullmatch(key) and has_title(value)

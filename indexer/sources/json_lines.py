@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from .envelopes import bulk_action, is_extended, unwrapped, with_id
 from .lines import numbered_lines
 from .records import RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream
@@ -15,7 +16,17 @@ from .stream import ByteStream
 def read_json_lines(
     stream: ByteStream, options: ReadOptions, progress: SourceProgress
 ) -> Iterator[RawRecord | Rejected]:
-    """Yield a record for each line; a line that is no JSON object is rejected."""
+    """Yield a record for each line; a line that is no JSON object is rejected.
+
+    What databases wrap around a record is taken off (`envelopes.py`).
+    """
+    progress.recognise(stream.name, format="JSON Lines")
+    extended = is_extended(stream.head)
+    enveloped = extended or b'"_source"' in stream.head or b'"node"' in stream.head
+    bulk = _is_bulk(stream.head)
+    if bulk:
+        progress.recognise(stream.name, format="Elasticsearch bulk")
+    action: tuple[str, object] | None = None
     for item in numbered_lines(stream):
         if isinstance(item, Rejected):
             yield item
@@ -25,8 +36,34 @@ def read_json_lines(
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             yield _second_try(stream.name, number, line, error)
+            action = None
             continue
+        if bulk:
+            if action is None and (action := bulk_action(value)):
+                if action[0] == "delete":
+                    progress.skip("orders to delete")
+                    action = None
+                continue
+            value, action = _ordered(value, action), None
+        if enveloped:
+            value = unwrapped(value, extended=extended)
         yield as_record(value, stream.name, number)
+
+
+def _is_bulk(head: bytes) -> bool:
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    try:
+        return bulk_action(orjson.loads(first)) is not None
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _ordered(value: object, action: tuple[str, object] | None) -> object:
+    """Return the record that an order of the bulk interface goes with."""
+    if action is None or not isinstance(value, dict):
+        return value
+    document = value.get("doc") if action[0] == "update" else value
+    return with_id(document if isinstance(document, dict) else value, action[1])
 
 
 def as_record(value: object, source: str, line: int) -> RawRecord | Rejected:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 
 import orjson
 
@@ -87,8 +88,10 @@ def read_items(
     progress.total = None if None in sizes else sum(size or 0 for size in sizes)
     opened = [read_records(spec, options, progress) for spec in specs]
     return chain.from_iterable(
-        _items(records, overrides or {}, price_unit, on_recognised, progress, options)
+        _items(same, overrides or {}, price_unit, on_recognised, progress, options)
         for records in opened
+        # The files in an archive and the sheets of a workbook have columns of their own.
+        for _, same in groupby(records, key=attrgetter("source"))
     )
 
 

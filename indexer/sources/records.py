@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ...errors import RecordError
 
@@ -52,6 +53,7 @@ class ReadOptions:
             "catalog/product"; None: told by what repeats.
         include_unpublished: take in what its platform marks as not for sale, too.
         allow_private: addresses of sources may lead into private networks.
+        fetched: the file that says what was last fetched from which address; None: fetch anew.
 
     """
 
@@ -59,6 +61,7 @@ class ReadOptions:
     items: str | None = None
     include_unpublished: bool = False
     allow_private: bool = False
+    fetched: Path | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class SourceProgress:
         lost_codes: codes of which a spreadsheet kept the first digits alone ("4.00638E+12"),
             counted by column; they are not taken.
         recognised: for each source what was told of it, such as {"format": "XML"}, to be shown.
+        unchanged: addresses that hold what was read from them the last time, and were not read.
+        fetched: what to keep of addresses for the next run (see `fetch.remember`).
 
     """
 
@@ -87,6 +92,8 @@ class SourceProgress:
     currencies: Counter[str] = field(default_factory=Counter)
     lost_codes: Counter[str] = field(default_factory=Counter)
     recognised: dict[str, dict[str, str]] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    fetched: dict[str, dict[str, str]] = field(default_factory=dict)
     _finished: int = 0
     _position: Callable[[], int] | None = None
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
+import shutil
 import sys
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol
+from zipfile import BadZipFile
 
 from ...errors import InputError
 from .records import SourceProgress
@@ -19,8 +24,17 @@ from .records import SourceProgress
 STDIN = "-"
 STDIN_NAME = "standard input"
 HEAD_BYTES = 1 << 16
-_GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER = 1 << 18
+_MAGIC_BYTES = 6
+_COMPRESSED: dict[bytes, tuple[str, Callable[[IO[bytes]], Readable]]] = {
+    b"\x1f\x8b": ("gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
+}
+"""For each kind of compression its first bytes, its name, and what reads it."""
+
+_PLAIN_FILES = (io.FileIO, io.BufferedRandom, io.BytesIO)
+_DAMAGED = (zlib.error, gzip.BadGzipFile, lzma.LZMAError, BadZipFile, NotImplementedError)
 
 
 class Readable(Protocol):
@@ -57,7 +71,7 @@ class _Tolerant(io.RawIOBase):
             return bytes(read_some(size))
         except EOFError:
             self.problem = "the compressed file ends early"
-        except (zlib.error, gzip.BadGzipFile) as error:
+        except _DAMAGED as error:
             self.problem = f"the compressed file is damaged ({error})"
         except OSError as error:
             self.problem = f"reading failed ({error.strerror or error})"
@@ -74,26 +88,78 @@ class ByteStream:
     name: str
     body: io.BufferedReader[_Tolerant]
     head: bytes
+    compression: str
     _layers: tuple[_Tolerant, ...]
+    _raw: IO[bytes]
 
     @property
     def problem(self) -> str:
         """Return why the stream ended early, or an empty text."""
         return next((layer.problem for layer in self._layers if layer.problem), "")
 
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """Give the whole as a file to jump about in; what is no plain file is unpacked to disk.
 
-def _wrap(name: str, raw: IO[bytes]) -> ByteStream:
+        Raises:
+            InputError: it cannot be read to its end.
+
+        """
+        if not self.compression and isinstance(self._raw, _PLAIN_FILES) and self._raw.seekable():
+            self._raw.seek(0)
+            yield self._raw
+            return
+        with tempfile.TemporaryFile() as unpacked:
+            shutil.copyfileobj(self.body, unpacked, 1 << 20)
+            if self.problem:
+                raise InputError(f"{self.name}: {self.problem}")
+            unpacked.seek(0)
+            yield unpacked
+
+
+def wrap_stream(name: str, raw: IO[bytes]) -> ByteStream:
+    """Return the bytes of an open file, decompressed; the kind is told by its first bytes."""
     first = _Tolerant(raw)
     stored = io.BufferedReader(first, _BUFFER)
-    magic = stored.read(2)
+    magic = stored.read(_MAGIC_BYTES)
     layers = [first]
     plain = io.BufferedReader(_Tolerant(stored, magic), _BUFFER)
-    if magic == _GZIP_MAGIC:
-        layers.append(_Tolerant(gzip.GzipFile(fileobj=plain)))
-        plain = io.BufferedReader(layers[-1], _BUFFER)
+    compression = ""
+    for mark, (kind, reader) in _COMPRESSED.items():
+        if magic.startswith(mark):
+            compression = kind
+            layers.append(_Tolerant(reader(plain)))
+            plain = io.BufferedReader(layers[-1], _BUFFER)
     head = plain.read(HEAD_BYTES)
     body = io.BufferedReader(_Tolerant(plain, head), _BUFFER)
-    return ByteStream(name, body, head, tuple(layers))
+    return ByteStream(name, body, head, compression, tuple(layers), raw)
+
+
+def as_utf8(stream: ByteStream, encoding: str) -> ByteStream:
+    """Return a stream of text in another encoding as one of UTF-8; what is not of it is U+FFFD."""
+    text = io.TextIOWrapper(stream.body, encoding, errors="replace", newline="")
+    body = io.BufferedReader(_Tolerant(_Encoded(text)), _BUFFER)
+    head = body.read(HEAD_BYTES)
+    whole = io.BufferedReader(_Tolerant(body, head), _BUFFER)
+    return replace(stream, body=whole, head=head)
+
+
+class _Encoded:
+    """Gives text as bytes of UTF-8."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._left = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._left or self._text.read(_BUFFER).encode("utf-8", "replace")
+        given, self._left = data[:size], data[size:]
+        return given
+
+
+def is_web_address(spec: str) -> bool:
+    """Tell whether a source is named by an address on the web."""
+    return spec[:8].lower().startswith(("http://", "https://"))
 
 
 def existing_file(spec: str) -> Path:
@@ -122,12 +188,12 @@ def size_of(spec: str) -> int | None:
 
 @contextmanager
 def open_stream(spec: str, progress: SourceProgress) -> Iterator[ByteStream]:
-    """Open a file, or standard input for "-"; gzip is recognised by its first bytes."""
+    """Open a file, or standard input for "-"; compression is told by the first bytes."""
     if spec == STDIN:
-        yield _wrap(STDIN_NAME, sys.stdin.buffer)
+        yield wrap_stream(STDIN_NAME, sys.stdin.buffer)
         return
     path = existing_file(spec)
     with path.open("rb", buffering=0) as raw:
         progress.follow(raw.tell)
-        yield _wrap(spec, raw)
+        yield wrap_stream(spec, raw)
         progress.finish(path.stat().st_size)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from dsv3.errors import InputError
-from dsv3.indexer.sources import delimited, json_document, text_lines
+from dsv3.indexer.sources import header, json_document, text_lines
 from dsv3.indexer.sources import stream as stream_module
 from dsv3.indexer.sources.load import read_records
 from dsv3.indexer.sources.records import RawRecord, Rejected, SourceProgress
@@ -47,6 +50,8 @@ CONTENTS: dict[str, bytes] = {
     "deep.json": json.dumps({"tags": ["x"], "data": {"shop": {"items": ROWS}}}).encode(),
     "lines.json": "\n".join(json.dumps(row) for row in ROWS).encode(),
     "array.jsonl": json.dumps(ROWS).encode(),
+    "utf16.json": json.dumps(ROWS, ensure_ascii=False).encode("utf-16"),
+    "utf16.jsonl": "\n".join(json.dumps(row) for row in ROWS).encode("utf-16-le"),
     "shop.csv": as_csv(",").encode(),
     "german.csv": as_csv(";").encode("utf-8-sig"),
     "windows.csv": as_csv(",").replace("日本", "").encode("cp1252"),
@@ -62,6 +67,14 @@ def fields_of(spec: str) -> list[dict[str, object]]:
     return [dict(item.fields) for item in found if isinstance(item, RawRecord)]
 
 
+def zipped(members: dict[str, bytes]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("name", CONTENTS)
 def test_each_format_gives_its_rows_back(write: Any, name: str, suffix: str) -> None:
@@ -69,6 +82,16 @@ def test_each_format_gives_its_rows_back(write: Any, name: str, suffix: str) -> 
     if name == "windows.csv":
         expected[2]["title"] = "Stift – schön "
     assert fields_of(write(name + suffix, CONTENTS[name])) == expected
+
+
+@pytest.mark.parametrize("called", ["feed.txt", "feed", "feed.csv", "feed.json"])
+@pytest.mark.parametrize("name", [name for name in CONTENTS if not name.startswith("windows")])
+def test_the_content_tells_the_format_whatever_a_file_is_called(
+    write: Any, name: str, called: str
+) -> None:
+    assert fields_of(write(called, CONTENTS[name])) == ROWS
+    for pack in (gzip.compress, bz2.compress, lzma.compress):
+        assert fields_of(write(called, pack(CONTENTS[name]))) == ROWS
 
 
 def test_lines_and_positions_are_told(write: Any) -> None:
@@ -177,20 +200,20 @@ def test_schema_org_graph_and_item_list(write: Any) -> None:
 def test_missing_and_unknown_are_errors_at_once(write: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file .*none\.csv"):
         read_records(str(tmp_path / "none.csv"))
-    with pytest.raises(InputError, match=r"known are \.jsonl, \.ndjson.*\.parquet, each also"):
-        read_records(write("shop.xlsx", ""))
+    with pytest.raises(InputError, match=r"is a PDF file; read are JSON, .*Parquet, each also"):
+        list(read_records(write("shop.csv", b"%PDF-1.7\n")))
+    with pytest.raises(InputError, match="is of an unknown kind"):
+        list(read_records(write("shop.dat", bytes(range(32)) * 9)))
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         read_records(str(tmp_path / "folder.json"))
     with pytest.raises(InputError, match="is not a Parquet file"):
-        list(read_records(write("a.parquet", "no")))
+        list(read_records(write("a.parquet", "PAR1no")))
 
 
 @pytest.mark.parametrize("name", [name for name in CONTENTS if not name.startswith("windows")])
 def test_standard_input_is_recognised(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    if name == "shop.parquet":
-        pytest.skip("Parquet is read from its end, which a stream does not have")
-    for content in (CONTENTS[name], gzip.compress(CONTENTS[name])):
+    for content in (CONTENTS[name], gzip.compress(CONTENTS[name]), zipped({name: CONTENTS[name]})):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         assert fields_of("-") == ROWS
 
@@ -302,7 +325,7 @@ def test_names_of_columns_are_given_one_by_one(write: Any, monkeypatch: pytest.M
         def strip(self, *_marks: Any) -> str:
             return self
 
-    names = delimited._column_names([Counted(f"c{n}") for n in range(3000)])
+    names = header.column_names([Counted(f"c{n}") for n in range(3000)])
     assert len(names) == 3000
     assert looked_at < 30_000
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from dsv3.indexer.sources.header import find_header, is_known_header
+from dsv3.indexer.sources.header import find_header, is_product_header
 
 ROWS: list[list[object]] = [["K-1", "Tarn mug", 4.5], ["K-2", "Tarn jug", 14.0]]
 
@@ -39,6 +39,6 @@ def test_rows_of_data_are_no_header() -> None:
     assert find_header(ROWS) == 0
     assert find_header([["id"], ["1"], ["2"]]) == 0
     assert find_header([["colour_name", "x"], ["brand", "title"], ["label", "image"]]) == 1
-    assert not is_known_header(["K-1", "Tarn mug", 4.5])
-    assert not is_known_header([])
-    assert is_known_header(["EAN", "Name"])
+    assert not is_product_header(["K-1", "Tarn mug", 4.5])
+    assert not is_product_header([])
+    assert is_product_header(["EAN", "Name"])

@@ -75,7 +75,7 @@ def test_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_unknown_kind_of_database() -> None:
     with pytest.raises(InputError, match="unknown kind of database"):
-        read_records("https://example.com/feed#products")
+        read_records("noah://example.com/feed#products")
 
 
 def test_server_that_cannot_be_reached_is_one_line() -> None:
