@@ -49,6 +49,10 @@ Split = Annotated[
     str | None, typer.Option(help="Part of a published collection: test, dev, train.")
 ]
 Locale = Annotated[str | None, typer.Option(help="Country of ESCI: us, es, jp.")]
+Raters = Annotated[
+    str | None,
+    typer.Option(help="Only grades by these raters, as in human or 'anna,ben'."),
+]
 Measures = Annotated[
     list[str] | None,
     typer.Option(
@@ -91,6 +95,7 @@ class Options:
     queries: QueryTexts = None
     split: Split = None
     locale: Locale = None
+    raters: Raters = None
     log: Log = None
     bm25: Bm25 = "tuned"
     click_model: Clicks = "dbn"
@@ -110,9 +115,10 @@ class Options:
             raise InputError("give --judgments")
         from ..eval.judgments.load import load_qrels
 
-        return load_qrels(
+        found = load_qrels(
             self.judgments, self.layout, queries=self.queries, split=self.split, locale=self.locale
         )
+        return found.by_raters(self.raters.split(",")) if self.raters else found
 
     def conditions(self) -> list[Condition]:
         """Read the conditions that fail."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..indexer.product import LONGEST_TEXT
-from ..retriever.results import Hit, Results
+from ..retriever.results import WARNINGS, Hit, Results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +68,7 @@ def show_results(
             table.add_row(Text(value.value), f"{value.count:,}")
         console.print(table)
     for what, text in results.plan.items():
-        if explain or what == "filter":
+        if explain or what in ("filter", *WARNINGS):
             console.print(Text(f"{what}: {text}", style="dim"))
 
 

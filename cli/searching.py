@@ -72,13 +72,18 @@ def search(
             explain=explain,
             ranking=ranking,
         )
+    from ..retriever.results import WARNINGS
+    from .console import console
+
     if json:
         from .render import hit_lines
 
         for line in hit_lines(results, page=explain or bool(facet)):
             echo(line)
+        for what in WARNINGS:
+            if what in results.plan:
+                console(stderr=True).print(f"{what}: {results.plan[what]}", markup=False)
     else:
-        from .console import console
         from .render import show_results
 
         show_results(console(), query, results, offset=offset, explain=explain)

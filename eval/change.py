@@ -40,6 +40,7 @@ class LaneLoss:
         before, after: means of the measure over every judged query.
         difference: after minus before, with its paired bootstrap interval.
         p: of the paired randomisation test, two-sided.
+        unrated: pairs shown that nobody rated, where they could turn the verdict.
 
     """
 
@@ -48,6 +49,7 @@ class LaneLoss:
     after: float
     difference: Interval
     p: float
+    unrated: int = 0
 
     @property
     def loss(self) -> float:
@@ -76,8 +78,8 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Say whether every lane stays within what may be lost."""
-        return all(lane.loss < self.most_loss for lane in self.lanes)
+        """Say whether every lane stays within what may be lost, and the judgments can tell so."""
+        return all(lane.loss < self.most_loss and not lane.unrated for lane in self.lanes)
 
     @property
     def refusal(self) -> str | None:
@@ -88,9 +90,15 @@ class Verdict:
             for lane in self.lanes
             if lane.loss >= self.most_loss
         ]
+        changes = ", ".join(f"{name} {value}" for name, value in self.changes.items())
+        unrated = max((lane.unrated for lane in self.lanes), default=0)
+        if unrated:
+            return (
+                f"{changes}: the judgments have holes: rate the {unrated:,} pairs that dsv3 eval "
+                "pool lists, then judge again; the shop stays as it is"
+            )
         if not told:
             return None
-        changes = ", ".join(f"{name} {value}" for name, value in self.changes.items())
         return (
             f"{changes}: {'; '.join(told)}, and no more than {self.most_loss:.1%} may be lost on "
             f"these {self.queries} queries; the shop stays as it is"
@@ -114,6 +122,7 @@ class Verdict:
                     "high": lane.difference.high,
                     "p": lane.p,
                     "loss": lane.loss,
+                    "unrated": lane.unrated,
                 }
                 for lane in self.lanes
             ],
@@ -276,5 +285,10 @@ def _loss(lane: str, before: Run, after: Run, qrels: Qrels, measure: Measure) ->
     if compared is None:
         raise ShopError(f"{label(measure)} cannot be compared between the two")
     return LaneLoss(
-        lane, found.mean(measure, "before"), found.mean(measure), compared.difference, compared.p
+        lane,
+        found.mean(measure, "before"),
+        found.mean(measure),
+        compared.difference,
+        compared.p,
+        compared.unrated,
     )

@@ -37,6 +37,8 @@ class Comparison:
         detectable: the smallest difference that this many queries show with 80 % power.
         queries_needed: how many queries would show the difference seen with 80 % power; None
             where there was no difference at all.
+        unrated: pairs of query and product that either system shows and nobody rated, where they
+            could turn the verdict; 0 where they could not.
 
     """
 
@@ -54,6 +56,7 @@ class Comparison:
     detectable: float
     queries_needed: int | None
     alpha: float = 0.05
+    unrated: int = 0
 
     @property
     def significant(self) -> bool:
@@ -63,11 +66,13 @@ class Comparison:
     @property
     def worse(self) -> bool:
         """Say whether the system is worse, beyond doubt."""
-        return self.significant and self.difference.mean < 0
+        return self.verdict == "worse"
 
     @property
     def verdict(self) -> str:
-        """Return `better`, `worse` or `cannot tell from N queries`."""
+        """Return `better`, `worse`, `cannot tell from N queries`, or that judgments have holes."""
+        if self.unrated:
+            return f"the judgments have holes: rate these {self.unrated:,} pairs"
         if not self.significant:
             return f"cannot tell from {self.queries} queries"
         return "better" if self.difference.mean > 0 else "worse"

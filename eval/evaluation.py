@@ -12,8 +12,18 @@ import numpy as np
 from ..errors import InputError
 from .compare import Comparison, Interval, Pair, compare_pairs, correct, mean_intervals
 from .coverage import Coverage, measure_coverage
+from .holes import bounds, doubted, rated_by_rank
 from .longtail import SliceResult, Slices, measure_slices, slice_by_log, slice_by_signs
-from .measures import DEFAULT_MEASURES, Measure, describe, label, measure_queries, parse_measure
+from .measures import (
+    DEFAULT_MEASURES,
+    Measure,
+    describe,
+    is_condensed,
+    is_ndcg,
+    label,
+    measure_queries,
+    parse_measure,
+)
 from .qrels import Qrels
 from .queries import QueryView, most_changed, worst_queries
 from .run import Run
@@ -36,12 +46,14 @@ class Score:
         values: query id -> value, for every judged query.
         mean: over every judged query; one without results or without a relevant product is 0.
         answerable: the mean over the queries that have a relevant product.
+        bounds: of an nDCG, the means where all unrated results are irrelevant, and all relevant.
 
     """
 
     values: Values
     mean: Interval
     answerable: float
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,7 @@ class Evaluation:
         scores: system -> measure -> score.
         baseline: the system that the others are compared with.
         comparisons: each other system with the baseline, on each measure of quality.
+        rated: system -> share of results that are rated, by rank from 1 to k.
         notes: what a reader must know to read the numbers right.
 
     """
@@ -64,6 +77,7 @@ class Evaluation:
     baseline: str
     comparisons: tuple[Comparison, ...]
     k: int = 10
+    rated: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     slices: Slices | None = None
     slice_results: tuple[SliceResult, ...] = ()
     coverage: tuple[Coverage, ...] = ()
@@ -158,16 +172,19 @@ def evaluate(
 
     """
     _check(qrels, runs, baseline, measures)
-    scores = _score_all(qrels, runs, measures, alpha, seed)
+    scores = _score_all(qrels, runs, measures, alpha, seed, k)
     base = baseline or runs[0].name
+    compared = _compare(scores, base, measures, alpha, seed)
+    named = {run.name: run for run in runs}
     found = Evaluation(
         qrels=qrels,
         runs=tuple(runs),
         measures=tuple(measures),
         scores=scores,
         baseline=base,
-        comparisons=tuple(_compare(scores, base, measures, alpha, seed)),
+        comparisons=tuple(doubted(compared, qrels, named, measures, k=k, seed=seed)),
         k=k,
+        rated={run.name: rated_by_rank(qrels, run, k) for run in runs},
         catalog=catalog,
         notes=(*_notes(qrels, runs, measures), *notes),
     )
@@ -193,7 +210,12 @@ def _check(
 
 
 def _score_all(
-    qrels: Qrels, runs: Sequence[Run], measures: Sequence[Measure], alpha: float, seed: int
+    qrels: Qrels,
+    runs: Sequence[Run],
+    measures: Sequence[Measure],
+    alpha: float,
+    seed: int,
+    k: int,
 ) -> dict[str, dict[Measure, Score]]:
     answerable = [query for query in qrels.grades if qrels.relevant(query)]
     keys, columns = [], []
@@ -204,9 +226,16 @@ def _score_all(
     matrix = np.asarray([list(values.values()) for values in columns]).T
     means = mean_intervals(matrix, confidence=1 - alpha, seed=seed)
     scores: dict[str, dict[Measure, Score]] = {run.name: {} for run in runs}
+    named = {run.name: run for run in runs}
     for (name, measure), values, mean in zip(keys, columns, means, strict=True):
         total = sum(values[query] for query in answerable)
-        scores[name][measure] = Score(values, mean, total / max(1, len(answerable)))
+        bounded = is_ndcg(measure) and not is_condensed(measure)
+        scores[name][measure] = Score(
+            values,
+            mean,
+            total / max(1, len(answerable)),
+            bounds(qrels, named[name], measure, k) if bounded else None,
+        )
     return scores
 
 
@@ -238,6 +267,9 @@ def _compare(
 
 def _notes(qrels: Qrels, runs: Sequence[Run], measures: Sequence[Measure]) -> list[str]:
     notes = describe(measures, qrels)
+    if qrels.raters:
+        shares = (f"{share:.0%} {who or 'unnamed'}" for who, share in qrels.shares().items())
+        notes.append(f"grades by rater: {', '.join(shares)}")
     barren = qrels.without_relevant()
     if barren:
         notes.append(

@@ -32,6 +32,8 @@ __all__ = [
     "condensed",
     "describe",
     "exponential",
+    "is_condensed",
+    "is_ndcg",
     "label",
     "measure_queries",
     "nDCG",
@@ -146,7 +148,7 @@ def describe(measures: Sequence[Measure], qrels: Qrels) -> list[str]:
     """Say in words what the numbers mean: gains, discount, relevance level, condensing."""
     notes = []
     grades = sorted({grade for judged in qrels.grades.values() for grade in judged.values()})
-    if any(_is_ndcg(m) and not _is_exponential(m) for m in measures):
+    if any(is_ndcg(m) and not _is_exponential(m) for m in measures):
         gains = ", ".join(f"{grade}→{qrels.gain(grade):g}" for grade in grades)
         notes.append(f"nDCG: gain of each grade {gains}; discount 1/log2(rank+1)")
     if any(_is_exponential(m) for m in measures):
@@ -156,7 +158,7 @@ def describe(measures: Sequence[Measure], qrels: Qrels) -> list[str]:
     if levels:
         level = ", ".join(str(level) for level in levels)
         notes.append(f"P, R, RR, AP, Success: a product is relevant from grade {level}")
-    if any(_is_condensed(m) for m in measures):
+    if any(is_condensed(m) for m in measures):
         notes.append(
             "condensed: products nobody judged are left out of the ranking first; what a system "
             "ranks deeper than was taken from it (--depth) cannot move up"
@@ -178,8 +180,8 @@ def measure_queries(
     """
     wanted = list(dict.fromkeys(measures))
     values: dict[Measure, Values] = {m: dict.fromkeys(qrels.grades, 0.0) for m in wanted}
-    plain = [measure for measure in wanted if not _is_condensed(measure)]
-    short = [measure for measure in wanted if _is_condensed(measure)]
+    plain = [measure for measure in wanted if not is_condensed(measure)]
+    short = [measure for measure in wanted if is_condensed(measure)]
     for some, ranked in ((plain, run), (short, _judged_only(qrels, run) if short else run)):
         for measure, query, value in _compute(qrels, ranked, some):
             values[measure][query] = value
@@ -204,7 +206,8 @@ def _compute(
             yield measure, names[result.query_id], float(result.value)
 
 
-def _is_condensed(measure: Measure) -> bool:
+def is_condensed(measure: Measure) -> bool:
+    """Tell whether a measure is over the judged products alone."""
     return bool(measure.params.get("judged_only"))
 
 
@@ -218,12 +221,13 @@ def _judged_only(qrels: Qrels, run: Run) -> Run:
     return Run(run.name, rankings)
 
 
-def _is_ndcg(measure: Measure) -> bool:
+def is_ndcg(measure: Measure) -> bool:
+    """Tell whether a measure is a normalised discounted cumulative gain."""
     return bool(measure.NAME == "nDCG")
 
 
 def _is_exponential(measure: Measure) -> bool:
-    return _is_ndcg(measure) and measure.params.get("dcg") == "exp-log2"
+    return is_ndcg(measure) and measure.params.get("dcg") == "exp-log2"
 
 
 def _exponential_gain(grade: int) -> int:
@@ -237,7 +241,7 @@ def _computable(measure: Measure, qrels: Qrels) -> Measure:
     too: ir_measures 0.4 computes an nDCG without gains by those of another nDCG beside it.
     """
     params = {key: value for key, value in measure.params.items() if key != "judged_only"}
-    if not _is_ndcg(measure) or "gains" in params:
+    if not is_ndcg(measure) or "gains" in params:
         return type(measure)(**params)
     grades = sorted({grade for judged in qrels.grades.values() for grade in judged.values()})
     if _is_exponential(measure):

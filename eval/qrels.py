@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
+
+ALL_OTHERS = "*"
+"""In files, the product that stands for all that have no grade."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class Qrels:
         gains: grade -> gain, where the collection publishes gains of its own (ESCI does);
             otherwise the gain of a grade is the grade.
         source: where the judgments came from, for messages and reports.
+        raters: query id -> product id -> who gave the grade, where that is known.
+        complete: queries of which all relevant products are known: what has no grade is not
+            relevant, instead of unrated. In files the product `*` with grade 0 says so.
 
     """
 
@@ -26,6 +33,8 @@ class Qrels:
     texts: Mapping[str, str] = field(default_factory=dict)
     gains: Mapping[int, float] | None = None
     source: str = ""
+    raters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    complete: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         """Count the judged queries."""
@@ -65,25 +74,67 @@ class Qrels:
 
     def select(self, queries: Iterable[str]) -> Qrels:
         """Keep only these queries."""
-        kept = {query: self.grades[query] for query in queries}
-        return Qrels(kept, self.texts, self.gains, self.source)
+        return replace(self, grades={query: self.grades[query] for query in queries})
+
+    def rater(self, query: str, product: str) -> str:
+        """Name who gave a grade; empty where it is not known."""
+        return self.raters.get(query, {}).get(product, "")
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of the grades, 0 to 1, that each rater gave; the largest first."""
+        counts = Counter(
+            self.rater(query, product)
+            for query, judged in self.grades.items()
+            for product in judged
+        )
+        total = counts.total()
+        return {rater: count / total for rater, count in counts.most_common()}
+
+    def by_raters(self, wanted: Iterable[str]) -> Qrels:
+        """Keep only the grades that these raters gave; every query stays.
+
+        Raises:
+            InputError: one of them gave no grade.
+
+        """
+        wanted, known = set(wanted), self.shares()
+        unknown = sorted(wanted - set(known))
+        if unknown:
+            raise InputError(
+                f"{self.source or 'judgments'}: no grade by {', '.join(unknown)}; raters are "
+                f"{', '.join(filter(None, known)) or 'not named'}"
+            )
+        grades = {
+            query: {p: grade for p, grade in judged.items() if self.rater(query, p) in wanted}
+            for query, judged in self.grades.items()
+        }
+        return replace(self, grades=grades)
 
 
 def collect(
-    judgments: Iterable[tuple[str, str, int]],
+    judgments: Iterable[tuple[str, str, int] | tuple[str, str, int, str]],
     texts: Mapping[str, str] | None = None,
     gains: Mapping[int, float] | None = None,
     source: str = "",
 ) -> Qrels:
-    """Gather (query id, product id, grade) triples; of a pair judged twice the last grade wins.
+    """Gather (query id, product id, grade), with the rater where known; a pair's last grade wins.
 
     Raises:
         InputError: there is not one judgment.
 
     """
     grades: dict[str, dict[str, int]] = {}
-    for query, product, grade in judgments:
+    raters: dict[str, dict[str, str]] = {}
+    complete = set()
+    for query, product, grade, *rater in judgments:
+        if product == ALL_OTHERS and grade == 0:
+            complete.add(query)
+            continue
         grades.setdefault(query, {})[product] = grade
+        if rater and rater[0]:
+            raters.setdefault(query, {})[product] = rater[0]
+        elif query in raters:
+            raters[query].pop(product, None)
     if not grades:
         raise InputError(f"{source or 'judgments'}: no judgment found; expected one pair a line")
-    return Qrels(grades, dict(texts or {}), gains, source)
+    return Qrels(grades, dict(texts or {}), gains, source, raters, frozenset(complete))

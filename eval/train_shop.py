@@ -28,7 +28,7 @@ from .evaluation import Evaluation, evaluate
 from .examples.pool import Pool, read_pool
 from .examples.training_examples import PreparedExamples, Sources, prepare_examples
 from .measures import condensed, nDCG
-from .qrels import Qrels
+from .qrels import ALL_OTHERS, Qrels
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -239,6 +239,8 @@ def _write_beside(folder: Path, prepared: PreparedExamples) -> None:
         for query, judged in prepared.test.grades.items():
             for product, grade in judged.items():  # the gate knows grades, not gains
                 writer.writerow((prepared.test.text(query), product, grade))
+            if query in prepared.test.complete:
+                writer.writerow((prepared.test.text(query), ALL_OTHERS, 0))
     report = json.dumps(examples_json(prepared), indent=2)
     (folder / REPORT_FILE).write_text(report, encoding="utf-8")
 

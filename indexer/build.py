@@ -40,6 +40,7 @@ from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, LexicalWriter
 from .product import Product, check_product
 from .product_store import ProductStore, ProductWriter
+from .quantities import DERIVATION
 from .settings import Settings
 from .shop import Shop
 from .template import Template
@@ -120,7 +121,7 @@ def build_generation(
     if previous is not None:
         shop.check_catalog(catalog)
     sequence = catalog.sequence
-    if previous is not None and previous.manifest.sequence == sequence:
+    if previous is not None and previous.manifest.sequence == sequence and previous.derived_alike:
         return None
     build = _Build(shop, catalog, settings, encoder, progress, previous, sequence, workers)
     return build.run(digest)
@@ -146,6 +147,11 @@ class _Previous:
         self.ledger = Ledger.read(folder)
         products = folder / "products"
         self.products = ProductStore(products) if products.is_dir() else None
+
+    @property
+    def derived_alike(self) -> bool:
+        """Tell whether its columns hold the quantities that would be found now."""
+        return self.manifest.quantities == DERIVATION
 
     @classmethod
     def open(cls, shop: Shop, digest: str) -> _Previous | None:
@@ -291,19 +297,27 @@ class _Build:
 
     def _columns(self, columns: ColumnsWriter, changed: RowArray) -> None:
         self.progress.start("columns", None)
-        if self.previous is not None:
+        if self.previous is not None and self.previous.derived_alike:
             columns.keep(Columns(self.previous.folder / "columns"), changed)
+        elif self.previous is not None:
+            for row, product in self._unchanged():
+                columns.add(row, product)
         columns.finish()
         self.progress.finish()
 
     def _products(self, products: ProductWriter, deleted: RowArray) -> None:
         if self.previous is not None and self.previous.products is None:
-            for change in self.catalog.changes():  # an old generation held none
-                if change.sequence > self.since:
-                    break
-                if change.product is not None:
-                    products.add(change.row, change.product)
+            for row, product in self._unchanged():  # an old generation held none
+                products.add(row, product)
         products.finish(deleted)
+
+    def _unchanged(self) -> Iterator[tuple[int, Product]]:
+        """Yield the products that the last generation holds and that have not changed since."""
+        for change in self.catalog.changes():
+            if change.sequence > self.since:
+                break
+            if change.product is not None and self.old_ledger.entry(change.row) is not None:
+                yield change.row, change.product
 
     def _vectors(
         self, cache: EmbeddingCache, ledger: Ledger, changed: Ledger, deleted: RowArray
@@ -405,6 +419,7 @@ class _Build:
                 folder, (self.previous.folder, self.previous.manifest) if self.previous else None
             ),
             catalog=self.catalog.identity,
+            quantities=DERIVATION,
         )
 
 

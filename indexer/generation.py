@@ -44,6 +44,7 @@ class Manifest:
         files: for each file its size in bytes, its checksum, and that of its ends.
         catalog: identity of the catalog it was made from; None in generations made before
             this was noted.
+        quantities: the `DERIVATION` of the quantities in its columns; 0 where there are none.
     """
 
     format: int
@@ -59,6 +60,7 @@ class Manifest:
     texts_cut: int
     files: Mapping[str, Mapping[str, Any]]
     catalog: int | None = None
+    quantities: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -82,7 +82,7 @@ KNOWN_FIELDS = (
                 "itemcode listingid sellersku code"
             ),
             "German": (
-                "artikelnummer artikelnr artikelno artnr artikel produktnummer produktnr "
+                "artikelnummer artikelnr artikelno artnr art.nr produktnummer produktnr "
                 "bestellnummer bestellnr sachnummer"
             ),
             "French": (
@@ -90,8 +90,7 @@ KNOWN_FIELDS = (
                 "idproduit"
             ),
             "Spanish": (
-                "referencia referenciaproducto codigo codigoarticulo codigoproducto idproducto "
-                "articulo"
+                "referencia referenciaproducto codigo codigoarticulo codigoproducto idproducto"
             ),
             "Italian": "codicearticolo codiceprodotto codice riferimento idprodotto",
             "Dutch": "artikelnummer artikelcode productnummer bestelnummer",
@@ -115,18 +114,22 @@ KNOWN_FIELDS = (
             SCHEMA: "name",
             COMMON: (
                 "producttitle productname itemname itemtitle displayname productdisplayname "
-                "titleen nameen fulltitle fullname heading label"
+                "titleen nameen fulltitle fullname heading label product"
             ),
             "German": (
                 "titel bezeichnung artikelbezeichnung artikelname produktname produktbezeichnung "
-                "produkttitel benennung name"
+                "produkttitel benennung name artikel produkt"
             ),
-            "French": "titre nom nomproduit nomduproduit titreproduit designation libelle intitule",
+            "French": (
+                "titre nom nomproduit nomduproduit titreproduit designation libelle intitule "
+                "article produit"
+            ),
             "Spanish": (
-                "titulo nombre nombreproducto nombredelproducto nombredelarticulo denominacion"
+                "titulo nombre nombreproducto nombredelproducto nombredelarticulo denominacion "
+                "articulo producto"
             ),
-            "Italian": "titolo nome nomeprodotto denominazione",
-            "Dutch": "titel naam productnaam producttitel artikelnaam benaming",
+            "Italian": "titolo nome nomeprodotto denominazione articolo prodotto",
+            "Dutch": "titel naam productnaam producttitel artikelnaam benaming artikel",
             "Swedish": "titel namn produktnamn benamning artikelnamn artikelbenamning",
             "Danish": "titel navn produktnavn varenavn varebetegnelse",
             "Polish": "nazwa nazwaproduktu tytul",
@@ -271,7 +274,8 @@ KNOWN_FIELDS = (
                 "variants.inventoryquantity qty quantity"
             ),
             "German": (
-                "bestand lagerbestand verfugbarkeit verfugbar lieferbar lager lagermenge menge"
+                "bestand lagerbestand auflager verfugbarkeit verfugbar lieferbar lager lagermenge "
+                "menge"
             ),
             "French": "stockdisponible quantite quantiteenstock enstock disponibilite disponible",
             "Spanish": "existencias cantidad disponibilidad enstock",
@@ -335,8 +339,8 @@ KNOWN_FIELDS = (
                 "gtin ean ean13 ean8 eancode upc upca upccode isbn isbn13 isbn10 barcode jan "
                 "partnumber partno mfrpartnumber mfgpartnumber manufacturerpartnumber "
                 "manufacturersku modelnumber modelno mfrpartno oemcode oempartnumber sku asin "
-                "variants.sku variants.barcode gtinupceanorisbn upcean "
-                "externalproductid globaltradenumber globaltradeitemnumber"
+                "variants.sku variants.barcode gtinupceanorisbn upcean externalproductid "
+                "globaltradenumber globaltradeitemnumber"
             ),
             "German": "eannummer herstellernummer herstellerartikelnummer teilenummer han",
             "French": "codebarres codebarre codeean referencefabricant referencefournisseur",

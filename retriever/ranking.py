@@ -21,10 +21,11 @@ import numpy.typing as npt
 
 from ..encoder.base import FloatArray
 from ..indexer.candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
+from ..indexer.columns.base import TextColumn
 from ..indexer.lexical.query import ParsedQuery
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
-from .filters.rows import fields_without_values, passing_rows
+from .filters.rows import fields_without_values, named_fields, passing_rows
 from .fusion import convex_combination
 from .query import Query
 from .results import Explanation, LaneScore
@@ -161,6 +162,7 @@ def rank(
     traces = [Trace() for _ in queries]
     with _timed("filter", traces if queries and queries[0].where is not None else []):
         scope = Scope(snapshot, ranking, _filter(queries, snapshot, traces))
+    _tell_currencies(queries, scope, traces)
     read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
     nearest = iter(_nearest(read, scope, encode))
     answered = iter([_rank(each, scope, next(nearest)) for each in read])
@@ -205,6 +207,30 @@ def _filter(
     for trace in traces:
         trace.plan["filter"] = words
     return mask
+
+
+def _tell_currencies(queries: Sequence[Query], scope: Scope, traces: Sequence[Trace]) -> None:
+    """Say where prices of several currencies are compared as if they were of one."""
+    where, sort = (queries[0].where, queries[0].sort) if queries else (None, None)
+    by_price = sort is not None and sort.field.casefold() == "price"
+    if where is None and not by_price:  # before any column is read
+        return
+    columns = scope.snapshot.columns
+    currencies = columns.column("currency", "text")
+    if not isinstance(currencies, TextColumn) or len(currencies.texts) < 2:
+        return
+    named = named_fields(where, columns) if where is not None else set[str]()
+    if "currency" in named or ("price" not in named and not by_price):
+        return
+    counts = np.bincount(currencies.codes, minlength=len(currencies.texts))
+    order = np.argsort(-counts, kind="stable")
+    listed = ", ".join(f"{currencies.texts[code]} ({counts[code]:,})" for code in order[:5])
+    main = currencies.texts[order[0]].replace("'", "''")
+    for trace in traces:
+        trace.plan["currency"] = (
+            f"prices of several currencies are compared as plain numbers: {listed}; "
+            f"keep to one with: currency = '{main}'"
+        )
 
 
 def _read(query: Query, scope: Scope, trace: Trace) -> Read:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from ..indexer.product import Product
 
+WARNINGS = ("currency",)
+"""Parts of `Results.plan` that whoever searches should know without asking."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaneScore:
@@ -59,7 +62,8 @@ class Results(Sequence[Hit]):
         facets: for each field asked for, its values and their counts over all of `total`.
         took: milliseconds spent in each stage.
         plan: what the filter and the index did, in words; filled when asked to explain, and
-            where nothing matches.
+            where nothing matches. What is of `WARNINGS` is always told: "currency", where prices
+            of several currencies are compared.
 
     """
 

@@ -26,7 +26,7 @@ from ..indexer.snapshot import Snapshot
 from .facets import count_facets
 from .query import Mode, Query
 from .ranking import Ranked, rank
-from .results import Hit, Results
+from .results import WARNINGS, Hit, Results
 from .sorting import Sort
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ class ECommRetriever(Closing):
             if query.facets and each.matching is not None:
                 counted = count_facets(query.facets, snapshot.columns, each.matching)
             hits = self._hits(snapshot, each, query.offset)
-            plan = each.trace.plan if query.explain or not each.total else {}
+            plan = each.trace.plan
+            if each.total and not query.explain:
+                plan = {what: plan[what] for what in WARNINGS if what in plan}
             answers.append(Results(hits, each.total, counted, each.trace.took, plan))
         total = (time.perf_counter() - begin) * 1000 / max(len(queries), 1)
         return [replace(each, took={**each.took, "total": total}) for each in answers]

@@ -118,7 +118,7 @@ def selected(pattern: str, rows: list[Row]) -> list[str]:
 
 
 def judgments(rows: list[Row]) -> list[tuple[str, str, int]]:
-    """Return (query, product id, grade), best grades first within a query."""
+    """Return (query, product id, grade), best grades first; `*` is every other product."""
     queries = tomllib.loads((HERE / "queries.toml").read_text(encoding="utf-8"))["query"]
     judged = []
     for query in queries:
@@ -128,6 +128,7 @@ def judgments(rows: list[Row]) -> list[tuple[str, str, int]]:
                 for product_id in selected(pattern, rows):
                     grades.setdefault(product_id, grade)
         judged += [(query["text"], product_id, grade) for product_id, grade in grades.items()]
+        judged.append((query["text"], "*", 0))
     return judged
 
 

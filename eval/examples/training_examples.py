@@ -238,7 +238,7 @@ def _part_queries(
         return any(types.compatible(topic, held) for held in test_topics)
 
     kept = [query for query in drawn if not is_named(query)]
-    return kept, Qrels(grades, source="queries made from the catalog")
+    return kept, Qrels(grades, source="queries made from the catalog", complete=frozenset(grades))
 
 
 def _part_examples(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:

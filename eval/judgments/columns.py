@@ -18,6 +18,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("grade", "rating", "final_rating", "relevance", "rel", "label", "judgment"),
         *("judgement", "esci_label", "score"),
     ),
+    "rater": ("rater", "assessor", "annotator", "judge", "rated_by"),
     "rank": ("rank", "position"),
     "score": ("score", "similarity", "_score"),
     "frequency": ("frequency", "count", "searches", "freq", "n", "sessions", "impressions"),

@@ -13,7 +13,7 @@ from .rows import Row, read_rows
 
 
 def read_judgments(path: Path) -> Qrels:
-    """Read a table with one judged pair a row: query (text or id), product and grade.
+    """Read a table with one judged pair a row: query (text or id), product, grade, maybe rater.
 
     Raises:
         InputError: a column is missing; RecordError names the line of a bad grade.
@@ -23,14 +23,15 @@ def read_judgments(path: Path) -> Qrels:
     return collect(_judged(path, texts), texts, source=str(path))
 
 
-def _judged(path: Path, texts: dict[str, str]) -> Iterator[tuple[str, str, int]]:
-    wanted = ("query_id", "query", "product_id", "grade")
+def _judged(path: Path, texts: dict[str, str]) -> Iterator[tuple[str, str, int, str]]:
+    wanted = ("query_id", "query", "product_id", "grade", "rater")
     for number, row, columns in _with_columns(path, wanted, ("query", "product_id", "grade")):
         query = _query(row, columns, texts)
         product = text_of(row, columns["product_id"])
         if not query or not product:
             raise RecordError("no query or no product id", source=str(path), line=number)
-        yield query, product, grade_of(row[columns["grade"]], str(path), number)
+        grade = grade_of(row[columns["grade"]], str(path), number)
+        yield query, product, grade, text_of(row, columns.get("rater"))
 
 
 def read_run(path: Path, name: str) -> Run:

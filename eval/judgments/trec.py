@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...errors import InputError, RecordError
-from ..qrels import Qrels, collect
+from ..qrels import ALL_OTHERS, Qrels, collect
 from ..run import Run, from_scores
 from .rows import open_text
 
 QRELS_FIELDS = 4
 RUN_FIELDS = 6
+_NO_RATER = frozenset({"0", "Q0", "q0", "1"})  # TREC's field for the round of feedback
 
 
 def read_trec_qrels(path: Path) -> Qrels:
-    """Read `query 0 product grade` lines.
+    """Read `query 0 product grade` lines; what else stands in the second field names the rater.
 
     Raises:
         RecordError: a line has other fields, or a grade that is no whole number.
@@ -28,11 +29,11 @@ def read_trec_qrels(path: Path) -> Qrels:
     return collect(_judged(path), source=str(path))
 
 
-def _judged(path: Path) -> Iterator[tuple[str, str, int]]:
+def _judged(path: Path) -> Iterator[tuple[str, str, int, str]]:
     for number, fields in _lines(path, QRELS_FIELDS):
-        query, _, product, grade = fields
+        query, rater, product, grade = fields
         try:
-            yield query, product, int(grade)
+            yield query, product, int(grade), "" if rater in _NO_RATER else rater
         except ValueError as error:
             reason = f"grade {grade!r} is not a whole number"
             raise RecordError(reason, source=str(path), line=number) from error
@@ -80,11 +81,15 @@ def write_trec_qrels(qrels: Qrels, path: Path) -> None:
     _write(
         path,
         (
-            (query, "0", product, str(grade))
+            (query, qrels.rater(query, product) or "0", product, str(grade))
             for query, judged in qrels.grades.items()
-            for product, grade in judged.items()
+            for product, grade in [*judged.items(), *_all_others(qrels, query)]
         ),
     )
+
+
+def _all_others(qrels: Qrels, query: str) -> list[tuple[str, int]]:
+    return [(ALL_OTHERS, 0)] if query in qrels.complete else []
 
 
 def write_trec_run(run: Run, path: Path, k: int | None = None) -> None:

@@ -87,6 +87,8 @@ def _headline(found: Evaluation) -> tuple[str, str]:
     comparison = found.comparison()
     if comparison is None:
         return "unsure", f"{found.subject}, with nothing to compare it with"
+    if comparison.unrated:
+        return "unsure", f"The judgments have holes: rate {comparison.unrated:,} pairs to tell"
     if not comparison.significant:
         return "unsure", f"Cannot tell {comparison.system} from {comparison.baseline} yet"
     tone = "bad" if comparison.worse else "good"

@@ -19,6 +19,7 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
             "queries": len(found.qrels),
             "pairs": found.qrels.pairs,
             "without_relevant": found.qrels.without_relevant(),
+            "raters": found.qrels.shares() if found.qrels.raters else {},
         },
         "subject": found.subject,
         "baseline": found.baseline,
@@ -30,10 +31,12 @@ def as_dict(found: Evaluation, worst: int = 10) -> dict[str, Any]:
                     label(measure): {
                         **asdict(score.mean),
                         "answerable": score.answerable,
+                        "bounds": score.bounds,
                         "queries": dict(score.values),
                     }
                     for measure, score in found.scores[run.name].items()
                 },
+                "rated_by_rank": found.rated[run.name],
                 "without_results": run.without_results(found.qrels.grades),
             }
             for run in found.runs

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation import Evaluation
+from ..evaluation import Evaluation, Score
 from ..measures import label
 from ..queries import QueryView
 from .clicks import STYLES, click_table, titled
@@ -25,6 +25,7 @@ def print_report(found: Evaluation, console: Console, worst: int = 5) -> None:
 
 def _parts(found: Evaluation, worst: int) -> Iterator[RenderableType]:
     yield _scores(found)
+    yield _rated(found)
     if found.comparisons:
         yield _comparisons(found)
     if found.slice_results:
@@ -52,10 +53,30 @@ def _scores(found: Evaluation) -> Table:
     for measure in found.measures:
         scores = [found.scores[run.name][measure] for run in found.runs]
         table.add_row(label(measure), *(interval(score.mean, gap) for score in scores))
+        if any(score.bounds for score in scores):
+            table.add_row(
+                "  unrated irrelevant … relevant",
+                *(f"{low:.3f} … {high:.3f}" for low, high in _bounds(scores)),
+                style="dim",
+            )
     primary = [number(found.scores[run.name][found.primary].answerable) for run in found.runs]
     if found.qrels.without_relevant():
         table.add_section()
         table.add_row(f"{label(found.primary)}, answerable", *primary)
+    return table
+
+
+def _bounds(scores: list[Score]) -> Iterator[tuple[float, float]]:
+    return (score.bounds or (score.mean.mean, score.mean.mean) for score in scores)
+
+
+def _rated(found: Evaluation) -> Table:
+    table = titled("Results that are rated, by rank")
+    table.add_column("system")
+    for rank in range(1, found.k + 1):
+        table.add_column(str(rank), justify="right")
+    for name, shares in found.rated.items():
+        table.add_row(name, *(f"{share:.0%}" for share in shares))
     return table
 
 

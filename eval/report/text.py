@@ -43,6 +43,11 @@ def sentence(comparison: Comparison) -> str:
         f"{comparison.measure} {gap.mean:+.3f} ({confidence} interval {gap.low:+.3f} to "
         f"{gap.high:+.3f}, p {p_value(comparison.p_adjusted)})"
     )
+    if comparison.unrated:
+        return (
+            f"{comparison.system} against {comparison.baseline}: {comparison.verdict} "
+            f"(dsv3 eval pool lists them); as they are: {start}."
+        )
     if comparison.significant:
         return f"{comparison.system} is {comparison.verdict} than {comparison.baseline}: {start}."
     more = (

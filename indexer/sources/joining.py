@@ -29,6 +29,7 @@ LONGEST_HEAD = 10 * SAMPLE_RECORDS
 _LONGEST_GROUP = 1000
 _LIST = Packed("")
 _OPTION = re.compile(r"option[0-9]+|selectedOptions")
+_COUNT = re.compile(r"[0-9]{1,15}")
 NUMBER = "id:"
 """Stands before a product's number where a key could stand, too."""
 
@@ -246,10 +247,8 @@ class _Joining:
         for column, (beside, words) in self._platform.uncounted.items():
             name = head.header.by_name.get(column)
             if name is not None and fold_name(head.first(beside)) in words.split():
-                counts = [row.first(column) for row in variants if row.first(column)]
-                count = max(
-                    counts, key=lambda text: (text.isdigit(), len(text), text), default=None
-                )
+                texts = (row.first(column) for row in variants)
+                count = max(filter(_COUNT.fullmatch, texts), key=int, default=None)
                 head.record = replace(head.record, fields={**head.fields, name: count})
 
     # Variants within their product.
@@ -283,8 +282,12 @@ class _Joining:
             for item in items:
                 if isinstance(item, Rejected):
                     yield item
-                else:
+                    continue
+                try:
                     self._keep(spool, item, join)
+                except (RecursionError, ValueError) as error:
+                    reason = f"the record cannot be taken in ({error})"
+                    yield Rejected(reason, source=item.source, line=item.line)
             for _ in range(spool.link()):
                 self._progress.skip("store-view rows")
             row = lru_cache(maxsize=256)(spool.row)

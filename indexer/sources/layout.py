@@ -13,8 +13,10 @@ from .platforms import Categories, Packed, Platform
 Fields = dict[str, object]
 
 _MOST_PAIRS = 200
+_DEEPEST = 3
 _LOCALE = re.compile(r"[a-z]{2,3}(?:_[A-Za-z]+)*_[A-Z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_SPACES = re.compile(r"\s*")
 _SWATCH = re.compile(r"\s*\[#[^\]]*\]")
 _NAMES = ("name", "attributename", "label", "key")
 _VALUES = ("options", "option", "value", "values", "terms", "attributevalue")
@@ -85,8 +87,9 @@ class Header:
         self._unpack_attributes(own, fields, kind)
         folded = {fold_name(name) for name in own} if self._trimmed else set()
         for name, short in self._trimmed.items():
-            if fold_name(short) not in folded:
-                own[short] = fields[name]
+            taken = fold_name(short) in folded
+            own[name if taken else short] = fields[name]
+            folded.add(fold_name(short))
         return own
 
     def _set_right(self, own: Fields) -> None:
@@ -201,7 +204,7 @@ def unpacked(value: object, packed: Packed, values: object = None) -> Iterator[t
         return
     if not isinstance(value, str) or not value.strip():
         return
-    form = re.compile(packed.form)
+    form = re.compile(packed.form, re.DOTALL)
     found: list[tuple[str, str]] = []
     beside = split(str(values or ""), packed.between) if packed.values else []
     for number, (mark, part) in enumerate(_marked_parts(value, packed.between)):
@@ -243,7 +246,8 @@ def _marked_parts(text: str, between: str) -> Iterator[tuple[str, str]]:
         if part := text[start : match.start()].strip():
             yield before, part
         start = match.end()
-        before = text[match.start() : start + len(text[start:]) - len(text[start:].lstrip())]
+        spaces = _SPACES.match(text, start)
+        before = text[match.start() : spaces.end() if spaces else start]
     if part := text[start:].strip():
         yield before, part
 
@@ -301,14 +305,15 @@ def _one_or_many(value: object, between: str) -> object:
     return texts if len(texts) > 1 else texts[0] if texts else None
 
 
-def _texts(value: object, between: str) -> list[object]:
+def _texts(value: object, between: str, depth: int = 0) -> list[object]:
     """Return the values of a cell; of objects, such as {"id": 9, "name": "Hats"}, their names."""
     if isinstance(value, str):
         pattern = rf"\s*{re.escape(between)}\s*"
         parts = split(value, pattern) if between else [value.strip()]
         return [text for part in parts if (text := _unquoted(part)) not in _NO_VALUES]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item, between)]
+        deeper = value if depth < _DEEPEST else ()
+        return [text for item in deeper for text in _texts(item, between, depth + 1)]
     if isinstance(value, Mapping):
         return [value["name"]] if as_word(value.get("name")) else []
     return [] if is_empty(value) else [value]
@@ -327,7 +332,10 @@ def as_word(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    try:
+        return str(value)
+    except ValueError:  # an integer of thousands of digits
+        return ""
 
 
 def _is_zero(value: object) -> bool:

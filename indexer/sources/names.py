@@ -50,11 +50,11 @@ _WITH_TAX = frozenset(
     {
         "brutto", "gross", "incl", "inkl", "including", "inclusive", "mwst", "ust", "vat",
         "tax", "taxes", "tva", "iva", "btw", "moms", "ttc", "compris", "incluido",
-        "inclusa", "incluse",
+        "inclusa", "incluse", "in", "en",
     }
 )  # fmt: skip
 _WORDS = re.compile(r"[^\W_]+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z]{2})")
 _LETTERS = {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"}
 _PICTURE = re.compile(
     r"(?:additional|main|primary|featured|extra|alt)?(?:img|image|picture|photo|thumb|thumbnail)s?"

@@ -252,7 +252,8 @@ PLATFORMS: tuple[Platform, ...] = (
             "price": "variants.price",
             "in_stock": "variants.available variants.inventoryquantity",
             "image_url": (
-                "variants.featuredimage.src variants.image.url image.src images.src images"
+                "variants.featuredimage.src variants.image.url image.src images.src "
+                "featuredimage.url images.edges.node.url images.nodes.url images"
             ),
             "codes": "variants.barcode",
             "group_id": "handle",
@@ -332,7 +333,7 @@ PLATFORMS: tuple[Platform, ...] = (
         "WooCommerce",
         told=(
             "type sku name visibilityincatalog",
-            "type sku name regularprice",
+            "type sku name instock regularprice",
             "type sku name published categories",
         ),
         columns={
@@ -626,7 +627,11 @@ PLATFORMS: tuple[Platform, ...] = (
     ),
     Platform(
         "Amazon flat file",
-        told=("itemsku itemname",),
+        told=(
+            "itemsku itemname standardprice",
+            "itemsku itemname feedproducttype",
+            "itemsku itemname parentsku",
+        ),
         columns={
             "product_id": "itemsku",
             "title": "itemname",
@@ -743,6 +748,29 @@ PLATFORMS: tuple[Platform, ...] = (
         ),
         categories=Categories(between=",", level=">"),
         localised=True,
+    ),
+    Platform(
+        "Shopware 6",
+        told=("productnumber parentid pricegross", "productnumber pricegross active"),
+        columns={
+            "product_id": "productnumber id",
+            "title": "name",
+            "description": "description",
+            "brand": "manufacturername",
+            "category": "categorynames categorypath",
+            "price": "pricegross",
+            "in_stock": "stock",
+            "image_url": "covermediaurl",
+            "codes": "ean manufacturernumber",
+        },
+        join=Join("key", key="productnumber", number="id", parent_number="parentid"),
+        status=(Status("active", _DISABLED),),
+        own="id parentid productnumber stock ean manufacturernumber active",
+        noise=(
+            "id parentid taxid taxrate taxname pricenet purchaseprices* covermedia* manufacturerid "
+            "categories saleschannel* propertyids optionids"
+        ),
+        categories=Categories(between="|"),
     ),
 )
 """Those told by more stand before those told by less."""

@@ -11,6 +11,7 @@ from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, Look
 from .attribute_names import attribute_name
 from .columns import infer_kind
 from .joining import GROUP
+from .layout import is_noise
 from .names import GTIN_NAMES, by_language, candidates, fold_name, price_name
 from .platforms import Platform
 from .values import as_stock, as_text, as_texts, is_address
@@ -59,7 +60,7 @@ def choose_columns(
         known = {
             column: how
             for column, how in _known_columns(field, by_name, languages).items()
-            if column not in used
+            if column not in used and not (platform and is_noise(platform, column))
         }
         choice = _either(own, _choose(field, known, samples), samples, several=field in _SEVERAL)
         if choice:

@@ -113,14 +113,16 @@ class Spool:
         """
         number = self._count
         self._count += 1
+        keys = [_storable(each) for each in keys]
         key = keys[0] if keys else ""
         self._rows.append(
-            (number, record.source, record.line, key, product_id, parent, overlay, head, *why,
+            (number, record.source, record.line, key, _storable(product_id), _storable(parent),
+             overlay, head, *why,
              _pack(record.fields))
         )  # fmt: skip
         if not overlay:
             self._keys += [(each, number) for each in keys if each]
-        self._claims += [(child, number, _pack(fields)) for child, fields in variants]
+        self._claims += [(_storable(child), number, _pack(fields)) for child, fields in variants]
         if len(self._rows) >= _BATCH:
             self._write()
 
@@ -187,6 +189,11 @@ def _disk() -> Iterator[None]:
             f"rows cannot be kept in a temporary file until their parents are known ({error}); "
             "free some space, or name another folder in SQLITE_TMPDIR"
         ) from None
+
+
+def _storable(text: str) -> str:
+    """Return a text without halves of characters, which no database takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _pack(fields: object) -> bytes:

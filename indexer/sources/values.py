@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from ..product import AttributeValue
+from .names import fold_name
 from .prices import UNKNOWN, PriceStyle, is_plain_price, parse_price
 from .text import clean_text
 
@@ -31,8 +32,13 @@ _IN_STOCK = frozenset(
         "lowstock",
         "limited",
         "instoreorsoon",
+        # German, French, Spanish, Italian, Dutch, Swedish, Danish, Polish, Portuguese
+        "auflager", "lagernd", "vorratig", "verfugbar", "lieferbar", "sofortlieferbar",
+        "sofortverfugbar", "ja", "enstock", "disponible", "oui", "si", "sim", "haystock",
+        "disponibile", "opvoorraad", "voorradig", "leverbaar", "ilager", "palager", "tak",
+        "dostepny", "nastanie", "disponivel", "emestoque",
     }
-)
+)  # fmt: skip
 _OUT_OF_STOCK = frozenset(
     {
         "outofstock",
@@ -50,8 +56,15 @@ _OUT_OF_STOCK = frozenset(
         "onbackorder",
         "madetoorder",
         "reserved",
+        # German, French, Spanish, Italian, Dutch, Swedish, Danish, Polish, Portuguese
+        "nichtauflager", "nichtverfugbar", "nichtlieferbar", "nichtvorratig", "ausverkauft",
+        "vergriffen", "nein", "rupturedestock", "enrupture", "enrupturedestock", "horsstock",
+        "epuise", "indisponible", "non", "agotado", "sinstock", "sinexistencias", "nodisponible",
+        "esaurito", "nondisponibile", "nietopvoorraad", "nietvoorradig", "uitverkocht", "nee",
+        "ejilager", "slut", "slutsald", "nej", "ikkepalager", "udsolgt", "nie", "niedostepny",
+        "brak", "esgotado", "indisponivel", "nao", "semestoque",
     }
-)
+)  # fmt: skip
 _CODE_SEPARATORS = re.compile(r"[,;|\n]")
 _SEPARATORS = (">", "|", " / ")
 _DEEPEST = 8  # `flatten` and the bounds on records go no deeper
@@ -122,7 +135,7 @@ def as_stock(value: object) -> bool | None:
     if NUMBER.fullmatch(text):
         return float(text) > 0
     # "https://schema.org/InStock", "in_stock" and "In Stock" are one phrase.
-    phrase = re.sub(r"[\W_]", "", text.rpartition("/")[2].casefold())
+    phrase = fold_name(text.rpartition("/")[2])
     return True if phrase in _IN_STOCK else False if phrase in _OUT_OF_STOCK else None
 
 

@@ -23,8 +23,17 @@ def fields_without_values(text: str, columns: Columns) -> list[str]:
     Raises:
         FilterError: the filter cannot be understood.
     """
-    named = _fields(parse_filter(text, columns.fields))
+    named = named_fields(text, columns)
     return sorted(name for name in named if not any(columns.fields[name].counts.values()))
+
+
+def named_fields(text: str, columns: Columns) -> set[str]:
+    """Return the fields that a filter names.
+
+    Raises:
+        FilterError: the filter cannot be understood.
+    """
+    return _fields(parse_filter(text, columns.fields))
 
 
 def _fields(expression: Expression) -> set[str]:

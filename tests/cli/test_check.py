@@ -78,3 +78,8 @@ def test_prices_and_codes_that_were_not_taken_are_told(dsv3: Runner, tmp_path: P
     assert "Taken without a price: 1 on request" in run.stdout
     assert "Prices of several currencies: 1 EUR, 1 $" in run.stdout
     assert "Codes lost: 1 in ean" in run.stdout
+    found = dsv3("search", "", "--in", shop, "--where", "price < 50")
+    assert "keep to one with: currency = 'EUR'" in " ".join(found.stdout.split())
+    found = dsv3("search", "", "--in", shop, "--sort", "price", "--json")
+    assert "keep to one with: currency = 'EUR'" in " ".join(found.stderr.split())
+    assert len(found.stdout.splitlines()) == 3

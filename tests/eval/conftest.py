@@ -50,4 +50,5 @@ def qrels() -> Qrels:
         for number in range(4)
     ]
     judged += [(kind, f"{kind}-{number}", 2) for kind in kinds for number in range(8)]
-    return collect([*judged, ("gadget", "hat-1", 0)], source="test")
+    judged += [(query, "*", 0) for query in {query for query, _, _ in judged}]
+    return collect([*judged, ("gadget", "hat-1", 0), ("gadget", "*", 0)], source="test")

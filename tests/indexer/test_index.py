@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dsv3 import ECommRetriever, Product
 from dsv3.encoder.corpus.cache import EmbeddingCache
-from dsv3.errors import Dsv3Error, EncoderError, InputError, RecordError, ShopError
+from dsv3.errors import Dsv3Error, EncoderError, FilterError, InputError, RecordError, ShopError
 from dsv3.indexer import build
 from dsv3.indexer import catalog as catalog_module
 from dsv3.indexer.catalog import Catalog, Change
@@ -128,6 +128,20 @@ def test_sync_deletes_what_is_no_longer_there(source: Source) -> None:
     assert synced.ingested is not None
     assert (synced.ingested.deleted, synced.products) == (6, 4)
     assert len(titles(source.shop, "product", k=50)) == 4
+
+
+def test_sync_deletes_what_is_no_longer_published(source: Source) -> None:
+    source.index([record(n, status="active") for n in range(10)])
+    hidden = [record(n, status="archived" if n < 3 else "active") for n in range(10)]
+    kept = source.index(hidden)
+    assert kept.ingested is not None
+    assert (kept.ingested.met.unpublished, kept.products) == ({"archived": 3}, 10)
+    refused = source.index(hidden, reading={"sync": True})
+    assert refused.ingested is not None
+    assert "3 of 10" in refused.ingested.kept
+    synced = source.index(hidden, reading={"sync": True, "most_deleted": 0.3})
+    assert synced.ingested is not None
+    assert (synced.ingested.deleted, synced.products) == (3, 7)
 
 
 def test_bad_records_are_rejected_and_the_rest_goes_on(source: Source) -> None:
@@ -628,3 +642,42 @@ def test_what_a_killed_run_left_is_removed(local: Source, tmp_path: Path) -> Non
     assert not any(path.exists() for path in left)
     assert (elsewhere / "mine").exists()
     assert not list((local.shop / "generations").glob(".new-*"))
+
+
+def test_quantities_are_filtered_as_numbers_and_change_no_text(local: Source) -> None:
+    local.index([record(1, title="Water 1.5 l"), record(2, title="Water 750ml"), record(3)])
+    assert titles(local.shop, "", where="volume_l >= 1") == ["Water 1.5 l"]
+    assert titles(local.shop, "", where="volume_l = 0.75") == ["Water 750ml"]
+    with ECommRetriever.open(local.shop) as retriever:
+        [water] = retriever.retrieve("", where="volume_l > 1")
+    assert "volume_l" not in water.product.attributes
+
+
+def test_a_shop_indexed_before_gets_quantities_at_its_next_build(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("dsv3.indexer.columns.values.quantity_values", lambda _product: ())
+        before.setattr("dsv3.indexer.build.DERIVATION", 0)
+        local.index([record(n, title=f"Water {n} l") for n in range(1, 5)])
+        with pytest.raises(FilterError, match="volume_l"):
+            titles(local.shop, "", where="volume_l >= 3")
+    done = local.index([record(4, title="Water 9 l")])
+    assert done.built is not None
+    assert (done.built.full, done.built.encoding.encoded) == (False, 1)
+    assert set(titles(local.shop, "", where="volume_l >= 3")) == {"Water 3 l", "Water 9 l"}
+    assert len(titles(local.shop, "", where="price > 0")) == 4
+    assert local.index([record(4, title="Water 9 l")]).built is None
+
+
+def test_prices_of_several_currencies_are_never_compared_in_silence(local: Source) -> None:
+    local.index([record(n, currency="EUR" if n < 3 else "USD") for n in range(5)])
+    with ECommRetriever.open(local.shop) as retriever:
+
+        def told(**options: Any) -> str:
+            return retriever.retrieve("product", **options).plan.get("currency", "")
+
+        assert "EUR (3), USD (2)" in told(where="price < 100")
+        assert "currency = 'EUR'" in told(sort="price:asc")
+        assert told(where="price < 100 and currency = 'USD'") == ""
+        assert told(where="brand is not null") == told() == ""

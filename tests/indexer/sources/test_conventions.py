@@ -8,6 +8,7 @@ import pytest
 from dsv3.errors import InputError
 from dsv3.indexer.product import Product
 from dsv3.indexer.sources.fields import FieldMap
+from dsv3.indexer.sources.names import fold_name
 from dsv3.indexer.sources.records import RawRecord, SourceProgress
 
 
@@ -174,6 +175,62 @@ def test_common_names(column: str, field: str) -> None:
     if field in ("product_id", "title"):
         row.pop({"product_id": "id"}.get(field, field))
     assert recognise(row).columns[field] == (column,)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Artikelnummer;Artikelbezeichnung;Beschreibung;Verkaufspreis brutto;Hersteller;Kategorie;"
+        "Lagerbestand;Bild-URL;EAN",
+        "Référence;Désignation;Descriptif;Prix TTC (€);Marque;Catégorie;Quantité;Image;Code-barres",
+        "Referencia;Nombre;Descripción;PVP (IVA incluido);Marca;Categoría;Existencias;Imagen;"
+        "Código de barras",
+        "Codice articolo;Nome;Descrizione;Prezzo IVA inclusa;Marca;Categoria;Giacenza;Immagine;EAN",
+        "Artikelnummer;Naam;Omschrijving;Prijs incl. btw;Merk;Categorie;Voorraad;Afbeelding;EAN",
+        "Artikelnr.;Benämning;Beskrivning;Pris inkl. moms;Varumärke;Kategori;Lagersaldo;Bild;EAN",
+    ],
+)
+def test_names_in_other_languages(header: str) -> None:
+    cells = ["a1", "Kettle", "Boils", "39.90", "Orvana", "Kitchen", "5", "https://x.y/1.jpg", "123"]
+    columns = header.split(";")
+    names = ("product_id", "title", "description", "price", "brand", "category", "in_stock",
+             "image_url", "codes")  # fmt: skip
+    found = recognise(dict(zip(columns, cells, strict=True))).columns
+    assert found == {name: (column,) for name, column in zip(names, columns, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "in_stock"),
+    [("auf Lager", True), ("Nicht verfügbar", False), ("Épuisé", False), ("En stock", True),
+     ("agotado", False), ("I lager", True), ("nein", False), ("Sí", True)],
+)  # fmt: skip
+def test_availability_in_other_languages(convert: Any, phrase: str, in_stock: bool) -> None:
+    (product,) = convert({"id": "1", "title": "x", "Verfügbarkeit": phrase})
+    assert product.in_stock is in_stock
+
+
+def test_words_of_one_language_go_by_it(convert: Any) -> None:
+    found = recognise({"Artikelnummer": "1", "Titel": "x", "Omschrijving": "y", "Prijs": "1"})
+    assert set(found.how.values()) == {"a common name in Dutch"}
+
+
+def test_accents_of_other_scripts_are_no_ornament() -> None:
+    assert fold_name("Catégorie Éthique") == "categorieethique"
+    assert fold_name("が") != fold_name("か")
+    assert fold_name("Cена-й") != fold_name("Cена-и")
+
+
+def test_one_column_of_barcodes_serves_as_id(convert: Any) -> None:
+    rows = [{"ean": "4006381333931", "title": "x"}, {"ean": "04006381333948", "title": "y"}]
+    assert [(each.product_id, each.codes) for each in convert(*rows)] == [
+        ("4006381333931", ("4006381333931",)),
+        ("04006381333948", ("04006381333948",)),
+    ]
+    assert recognise(*rows).how["product_id"] == "unique GTIN"
+    with pytest.raises(InputError, match="no product_id"):
+        recognise(*rows, rows[0])
+    with pytest.raises(InputError, match="no product_id"):
+        recognise({**rows[0], "upc": "123456789012"})
 
 
 def test_id_goes_before_sku_and_sku_becomes_a_code(convert: Any) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dsv3.indexer.known_fields import FIELD_NAMES
 from dsv3.indexer.product import Product
+from dsv3.indexer.sources.joining import complete_rows
 from dsv3.indexer.sources.platforms import PLATFORMS
-from dsv3.indexer.sources.records import ReadOptions, SourceProgress
+from dsv3.indexer.sources.records import RawRecord, ReadOptions, SourceProgress
 
 EAN = "4006381333931"
 
@@ -39,6 +43,18 @@ def shop(write: Any, read: Any) -> Any:
         return Shop(read, write(name, text), **options)
 
     return of
+
+
+def test_the_table_in_the_docs_is_that_of_the_data() -> None:
+    path = Path(__file__).parents[3] / "docs" / "layouts.py"
+    spec = importlib.util.spec_from_file_location("layouts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    layouts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(layouts)
+    page = layouts.PAGE.read_text(encoding="utf-8")
+    assert layouts.page_with_table(page) == page, "run: python docs/layouts.py"
+    assert all(f"| {platform.name} |" in page for platform in PLATFORMS)
 
 
 def test_each_platform_gives_known_fields_and_is_told_once() -> None:
@@ -401,6 +417,24 @@ A2;shoes;0;boots;;;Ada off;;;9;;;;;;
     assert found.progress.unpublished == {"disabled": 1}
 
 
+def test_shopware(shop: Any) -> None:
+    found = shop(
+        "shopware.csv",
+        f"""id;parent_id;product_number;active;stock;name;description;price_net;price_gross;\
+tax_rate;cover_media_url;manufacturer_name;ean;categories;optionIds
+0a1;;SW-1;1;0;Filz bag;<p>Wool</p>;33.61;40.00;19;https://c.e/1.jpg;Filz;;0c1|0c2;
+0a2;0a1;SW-1.1;1;3;;;;;;;;{EAN};;0d1
+0a3;0a1;SW-1.2;0;3;;;;;;;;;;0d2
+""",
+    )
+    assert found.products["SW-1.1"] == Product(
+        "SW-1.1", "Filz bag", "Wool", "Filz", None, 40.0, None, True, None, "https://c.e/1.jpg",
+        (EAN,), "SW-1", {"active": 1.0},
+    )  # fmt: skip
+    assert found.of("SW-1", "group_id", "in_stock") == ("SW-1", False)
+    assert found.progress.unpublished == {"disabled": 1}
+
+
 @pytest.mark.parametrize(
     ("column", "values", "reason"),
     [
@@ -434,6 +468,19 @@ def test_columns_that_say_something_else(shop: Any, column: str, values: list[st
     assert len(shop("plain.json", rows).products) == 2
 
 
+def test_a_name_that_another_column_has_is_kept_as_it_was(shop: Any) -> None:
+    found = shop(
+        "two.csv",
+        """Handle,Title,Variant SKU,Variant Price,Option1 Name,Option1 Value,\
+Size (product.metafields.custom.size),Fit (product.metafields.a.fit),Fit (product.metafields.b.fit)
+v,Vest,V-S,9,Size,S,small,wide,loose
+""",
+    )
+    attributes = found.attributes("V-S")
+    assert (attributes["size"], attributes["fit"]) == ("S", "wide")
+    assert {"small", "loose"} <= {str(value) for value in attributes.values()}
+
+
 def test_joined_records_are_the_same_in_every_run(write: Any, tmp_path: Path) -> None:
     from dsv3.indexer.sources.products import SourceItem, read_items
 
@@ -448,3 +495,26 @@ def test_joined_records_are_the_same_in_every_run(write: Any, tmp_path: Path) ->
 def test_parents_that_name_each_other_do_not_hang(shop: Any) -> None:
     found = shop("ring.tsv", "item_sku\titem_name\tparent_sku\na\tA\tb\nb\tB\ta\nc\tC\tc\n")
     assert set(found.products) == {"a", "b", "c"}
+
+
+_JUNK: tuple[Any, ...] = (
+    "", "0", '"', "=", ",", "a=b", "\ud800", "\u00b2", "9" * 40, None, [], {}, [[[[[1]]]]], 10**30,
+    True, "Name=B|Value=C", "sku=a,size=b|sku=c", "id:20", "P", "draft", [{"name": "a"}],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("text", [SHOPIFY, WOO], ids=["following", "key"])
+def test_damaged_rows_are_given_or_counted(text: str, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - damage, not secrets
+    for _ in range(20):
+        rows: list[dict[str, Any]] = list(csv.DictReader(text.splitlines()))
+        for row in rows:
+            for _ in range(chance.randrange(4)):
+                row[chance.choice(list(row))] = chance.choice(_JUNK)
+        progress = SourceProgress()
+        records = [RawRecord("shop", line, row) for line, row in enumerate(rows, start=2)]
+        _, whole = complete_rows(iter(records), progress, ReadOptions())
+        given = len(list(whole))
+        left_out = progress.unpublished.total() + sum(progress.skipped.values())
+        assert given + left_out == len(rows)
