@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import blake2b
@@ -17,7 +18,7 @@ from .errors import DiskFullError, InputError
 _CHUNK = 1 << 20
 _TEMPORARY = re.compile(r"\..+\.unfinished-[0-9]+")
 _END = 4096
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What libraries say that do not hand the error number on: SQLite, FAISS and tantivy, numpy.
 _SAID_NO_ROOM = (
     "disk is full",
@@ -26,6 +27,58 @@ _SAID_NO_ROOM = (
     os.strerror(errno.EFBIG),
     " requested and ",
 )
+
+
+class Pinned:
+    """A folder that stays the same one though its name is given to another.
+
+    What is opened below `path` is found through the folder's descriptor where the system can do
+    that (Linux); elsewhere `path` is the name, and `in_place` tells whether it still fits.
+
+    Attributes:
+        folder: the name it was pinned by.
+        path: what leads to it until it is closed or forgotten.
+        identity: device and inode.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        descriptor = os.open(folder, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+        self.folder = Path(named(folder))
+        self.close = weakref.finalize(self, _unpin, descriptor)
+        status = os.fstat(descriptor)
+        self.identity = (status.st_dev, status.st_ino)
+        through = Path(f"{_PINNED}{descriptor}")
+        self.path = through if through.is_dir() else folder
+        _pinned[descriptor] = self.folder
+
+    @property
+    def in_place(self) -> bool:
+        """Tell whether this folder, and no other, bears its name."""
+        try:
+            status = self.folder.stat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
+
+
+_PINNED = "/proc/self/fd/"
+_pinned: dict[int, Path] = {}  # descriptor -> the name it was pinned by
+
+
+def _unpin(descriptor: int) -> None:
+    _pinned.pop(descriptor, None)
+    os.close(descriptor)
+
+
+def named(text: object) -> str:
+    """Return a path or a message with pinned folders called by their names."""
+    return _THROUGH.sub(lambda found: str(_pinned.get(int(found[1]), found[0])), str(text))
+
+
+_THROUGH = re.compile(rf"{_PINNED}([0-9]+)")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -119,8 +172,8 @@ def full_disk_told(path: Path, then: str) -> Iterator[None]:
         full = _met_full_disk(error, path)
         if full is None:
             raise
-        named = getattr(full, "filename", None) or path
-        raise DiskFullError(f"no room left on the disk to write {named}; {then}") from error
+        written = named(getattr(full, "filename", None) or path)
+        raise DiskFullError(f"no room left on the disk to write {written}; {then}") from error
 
 
 def _met_full_disk(error: BaseException | None, path: Path) -> BaseException | None:
@@ -133,7 +186,7 @@ def _met_full_disk(error: BaseException | None, path: Path) -> BaseException | N
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         said = str(error)
-        numbered = isinstance(error, OSError) and error.errno in _NO_ROOM
+        numbered = isinstance(error, OSError) and error.errno in NO_ROOM
         if (
             numbered
             or any(words in said for words in _SAID_NO_ROOM)

@@ -28,13 +28,13 @@ from ..encoder.base import Encoder, FloatArray
 from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.corpus.fill import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
-from ..errors import EncoderError, RecordError
+from ..errors import EncoderError, RecordError, ShopError
 from ..files import sqlite_fault
 from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
 from .columns.write import ColumnsWriter
-from .generation import FORMAT, Manifest, describe_files, now, opening_fault
+from .generation import FORMAT, Held, Manifest, describe_files, now, opening_fault
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import LexicalDocument, LexicalWriter
@@ -132,8 +132,8 @@ def prune_cache(shop: Shop, encoder: Encoder) -> int:
 
     Needs the shop's lock, as a run that encodes beside would lose what it has not yet published.
     """
-    folder = shop.generations.current()
-    ledger = Ledger() if folder is None else Ledger.read(folder)
+    held = shop.generations.hold_current()
+    ledger = Ledger() if held is None else Ledger.read(held.place)
     with EmbeddingCache(shop.embeddings) as cache:
         return cache.prune({encoder.fingerprint: ledger.keys(slice(None))})
 
@@ -141,11 +141,12 @@ def prune_cache(shop: Shop, encoder: Encoder) -> int:
 class _Previous:
     """The parts of the last generation that a build takes over."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+    def __init__(self, held: Held, manifest: Manifest) -> None:
+        self._held = held
+        self.folder = held.place
         self.manifest = manifest
-        self.ledger = Ledger.read(folder)
-        products = folder / "products"
+        self.ledger = Ledger.read(self.folder)
+        products = self.folder / "products"
         self.products = ProductStore(products) if products.is_dir() else None
 
     @property
@@ -156,13 +157,13 @@ class _Previous:
     @classmethod
     def open(cls, shop: Shop, digest: str) -> _Previous | None:
         """Open the live generation; None where it does not fit or is damaged."""
-        folder = shop.generations.current()
-        if folder is None:
+        held = shop.generations.hold_current() if shop.generations.pointer.exists() else None
+        if held is None:
             return None
-        manifest = Manifest.read(folder)
-        if manifest.settings != digest or opening_fault(folder, manifest):
+        manifest = Manifest.read(held.place)
+        if manifest.settings != digest or opening_fault(held.place, manifest):
             return None
-        return cls(folder, manifest)
+        return cls(held, manifest)
 
 
 class _Build:
@@ -184,6 +185,7 @@ class _Build:
         self.progress = progress
         self.previous = previous
         self.sequence = sequence
+        self.identity = catalog.identity
         self.since = previous.manifest.sequence if previous else 0
         self.old_ledger = previous.ledger if previous else Ledger()
         self.analysis = Analysis(settings.language)
@@ -214,6 +216,7 @@ class _Build:
                 manifest = self._manifest(folder, number, digest, ledger, index.spec)
                 manifest.write(folder)
                 fields = Columns(folder / "columns").fields
+                self._see_nothing_lost(manifest)
         wanted = Template(self.settings.template).attributes
         never_filled = tuple(name for name in wanted if name not in fields)
         return Built(manifest, stats, self.previous is None, never_filled, self.left_out)
@@ -340,7 +343,7 @@ class _Build:
             self._cached_vectors(cache, ledger),
             lambda wanted: self._sample(cache, ledger, wanted),
             self.progress.advance,
-            scratch=self.shop.folder,
+            scratch=self.shop.folder_pinned,
         )
         self.progress.finish()
         return index
@@ -392,6 +395,31 @@ class _Build:
                 if product is not None:
                     yield template.fill(product)
 
+    def _see_nothing_lost(self, manifest: Manifest) -> None:
+        """Refuse to publish beside another catalog, or nothing where nothing was deleted.
+
+        Raises:
+            ShopError: the catalog or the folder was replaced, or no product is left though the
+                catalog does not say that all were deleted.
+        """
+        self.shop.check_unmoved(self.catalog)
+        if self.catalog.identity != self.identity or self.catalog.sequence < self.sequence:
+            raise ShopError(
+                f"the catalog of {self.shop.folder} was replaced since the run began; "
+                "run the command again"
+            )
+        before = self.shop.generations.readable()
+        if manifest.products or before is None or not before.products:
+            return
+        if before.catalog not in (None, self.identity) or len(self.catalog):
+            why = f"; {len(self.left_out):,} could not be taken" if self.left_out else ""
+            raise ShopError(
+                f"the catalog holds no product for a generation{why}, and generation "
+                f"{before.number} of {self.shop.folder} holds {before.products:,}, which stays; "
+                f"read them again with: dsv3 index SOURCE --into {self.shop.folder}"
+                f"{'' if len(self.catalog) else ' --adopt-catalog'}"
+            )
+
     def _manifest(
         self, folder: Path, number: int, digest: str, ledger: Ledger, spec: str
     ) -> Manifest:
@@ -418,7 +446,7 @@ class _Build:
             files=describe_files(
                 folder, (self.previous.folder, self.previous.manifest) if self.previous else None
             ),
-            catalog=self.catalog.identity,
+            catalog=self.identity,
             quantities=DERIVATION,
         )
 

@@ -133,8 +133,11 @@ class Catalog:
 
     def __init__(self, url: str | Path, *, mode: Mode = "create") -> None:
         self.url = _url(url)
+        self.file: tuple[int, int] | None = None  # device and inode of an SQLite file
         try:
             self._engine = _engine(self.url, mode)
+            if self.url.get_backend_name() == "sqlite":
+                sa.event.listen(self._engine, "connect", self._see_file)
             sa.event.listen(self._engine, "handle_error", _tell_damage)
             try:
                 self._prepare(mode)
@@ -170,6 +173,18 @@ class Catalog:
             raise ShopError(
                 f"the catalog has format {found}, this dsv3 reads up to {FORMAT}; upgrade dsv3"
             )
+
+    def _see_file(self, _connection: object, _record: object) -> None:
+        """See that every connection is to one file, whatever its name is given to meanwhile."""
+        path = Path(self.url.database or "")
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise ShopError(f"{path} cannot be read: {error.strerror or error}") from None
+        if self.file is None:
+            self.file = status.st_dev, status.st_ino
+        elif self.file != (status.st_dev, status.st_ino):
+            raise ShopError(f"{path} was replaced while it was in use; run the command again")
 
     @property
     def _dialect(self) -> Any:

@@ -23,7 +23,15 @@ from typing import Any, Self
 import orjson
 
 from ..errors import ShopError
-from ..files import checksum, ends_checksum, sync_folder, sync_tree, write_whole
+from ..files import (
+    Pinned,
+    checksum,
+    ends_checksum,
+    named,
+    sync_folder,
+    sync_tree,
+    write_whole,
+)
 from .typed import typed
 
 FORMAT = 1
@@ -69,18 +77,23 @@ class Manifest:
         Raises:
             ShopError: it is missing, unreadable or of another format.
         """
-        path = folder / MANIFEST
-        mend = f"build it again with: dsv3 index --rebuild --into {folder.parents[1]}"
+        name = Path(named(folder))
+        path = name / MANIFEST
+        mend = f"build it again with: dsv3 index --rebuild --into {name.parents[1]}"
         try:
-            stored = orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
+            stored = orjson.loads((folder / MANIFEST).read_bytes())
+        except PermissionError as error:
+            raise ShopError(f"{path} cannot be read: {error.strerror}") from None
+        except OSError as error:
+            raise ShopError(f"{path} cannot be read ({error.strerror}); {mend}") from None
+        except orjson.JSONDecodeError as error:
             raise ShopError(f"{path} cannot be read ({error}); {mend}") from None
         digest = stored.pop(_DIGEST, None) if isinstance(stored, dict) else None
         if digest is not None and digest != _digest(stored):  # manifests of 0.1 have none
             raise ShopError(f"{path} is damaged; {mend}")
         found = stored.get("format") if isinstance(stored, dict) else None
         if found != FORMAT:
-            raise ShopError(f"{folder} has format {found}, this dsv3 reads {FORMAT}; {mend}")
+            raise ShopError(f"{name} has format {found}, this dsv3 reads {FORMAT}; {mend}")
         try:
             return typed(cls, stored)
         except TypeError as error:
@@ -170,6 +183,10 @@ class Held:
 
     A shared lock on its manifest says so to whoever removes old generations. It takes no
     permission to write.
+
+    Attributes:
+        folder: its name.
+        place: the path by which its files are opened, whatever bears its name meanwhile.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -177,10 +194,12 @@ class Held:
 
         Raises:
             FileNotFoundError: it is gone, or about to be.
+            PermissionError: it may not be read.
         """
-        self.folder = folder
-        descriptor = os.open(folder / MANIFEST, os.O_RDONLY)
-        self.close = weakref.finalize(self, os.close, descriptor)
+        self._pinned = Pinned(folder)
+        self.folder, self.place = self._pinned.folder, self._pinned.path
+        descriptor = os.open(self.place / MANIFEST, os.O_RDONLY)
+        self.close = weakref.finalize(self, _let_go, descriptor, self._pinned)
         status = os.fstat(descriptor)
         self.identity = (status.st_dev, status.st_ino)
         try:
@@ -195,11 +214,12 @@ class Held:
     @property
     def in_place(self) -> bool:
         """Tell whether this generation, and no other, is found at its folder."""
-        try:
-            status = (self.folder / MANIFEST).stat()
-        except FileNotFoundError:
-            return False
-        return (status.st_dev, status.st_ino) == self.identity
+        return self._pinned.in_place
+
+
+def _let_go(descriptor: int, pinned: Pinned) -> None:
+    os.close(descriptor)
+    pinned.close()
 
 
 def _lock(descriptor: int, kind: int) -> None:
@@ -243,25 +263,66 @@ class Sound:
 
 
 class Generations:
-    """Keeps the generations of one shop."""
+    """Keeps the generations of one shop.
+
+    Args:
+        shop: its folder; pinned where a change of names shall not matter.
+    """
 
     def __init__(self, shop: Path) -> None:
         self.folder = shop / "generations"
         self.pointer = shop / "CURRENT"
 
+    @property
+    def any(self) -> bool:
+        """Tell whether one was ever published."""
+        return self.pointer.exists() or bool(self._published())
+
     def current(self) -> Path | None:
-        """Return the folder of the live generation; None before the first."""
+        """Return the folder of the live generation; None before the first.
+
+        Raises:
+            ShopError: `CURRENT` cannot be read, names one that is not there, or is gone.
+        """
         try:
             name = self.pointer.read_text(errors="replace").strip()
         except FileNotFoundError:
-            return None
+            if not self._published():
+                return None
+            raise ShopError(f"{named(self.pointer)} is gone; {self._build}") from None
+        except OSError as error:
+            raise ShopError(
+                f"{named(self.pointer)} cannot be read: {error.strerror or error}"
+            ) from None
         folder = self.folder / name
         if not name.isdecimal() or not folder.is_dir():
             raise ShopError(
-                f"{self.pointer} names generation {name!r}, which is not there; "
-                f"build it again with: dsv3 index --rebuild --into {self.pointer.parent}"
+                f"{named(self.pointer)} names generation {name!r}, which is not there; "
+                f"{self._build}"
             )
         return folder
+
+    @property
+    def _build(self) -> str:
+        return f"build it again with: dsv3 index --rebuild --into {named(self.pointer.parent)}"
+
+    def readable(self) -> Manifest | None:
+        """Return the manifest of the live generation, else of the newest that can be read.
+
+        None before the first, and where none can be read.
+        """
+        try:
+            folder = self.current()
+            if folder is None or (folder / MANIFEST).is_file():
+                return Manifest.read(folder) if folder else None
+        except ShopError:
+            pass
+        for folder in reversed(self._published()):
+            try:
+                return Manifest.read(folder)
+            except ShopError:
+                continue
+        return None
 
     def hold_current(self) -> Held | None:
         """Return the live generation, held; None before the first.
@@ -278,6 +339,10 @@ class Generations:
             except FileNotFoundError:
                 if folder == self.current():  # no other was published meanwhile
                     Manifest.read(folder)
+            except OSError as error:
+                raise ShopError(
+                    f"{named(folder)} cannot be read: {error.strerror or error}"
+                ) from None
 
     def hold_sound(self) -> Sound | None:
         """Return the live generation, held, or where it is damaged the one before.
@@ -293,29 +358,30 @@ class Generations:
             if held is None:
                 return None
             live = held.folder
-            manifest = Manifest.read(live)
-            fault = opening_fault(live, manifest)
+            manifest = Manifest.read(held.place)
+            fault = opening_fault(held.place, manifest)
             if fault is None:
                 return Sound(held, manifest)
             held.close()
         except ShopError as error:
             fault = str(error).partition("; ")[0]
         for folder in reversed(self._published()):
-            if folder == live or (live is not None and folder.name > live.name):
+            if live is not None and folder.name >= live.name:
                 continue
             try:
                 held = Held(folder)
-                manifest = Manifest.read(folder)
+                manifest = Manifest.read(held.place)
             except (OSError, ShopError):
                 continue
-            if opening_fault(folder, manifest) is None:
+            if opening_fault(held.place, manifest) is None:
                 return Sound(held, manifest, self._told(live, fault, f"{folder.name} is served"))
             held.close()
         raise ShopError(self._told(live, fault, "there is no other that is whole"))
 
     def _told(self, live: Path | None, fault: str, instead: str) -> str:
         which = f"generation {live.name} is damaged: {fault}" if live else fault
-        return f"{which}; {instead}; mend with: dsv3 index --rebuild --into {self.pointer.parent}"
+        shop = named(self.pointer.parent)
+        return f"{which}; {instead}; mend with: dsv3 index --rebuild --into {shop}"
 
     def next_number(self) -> int:
         """Return a number no generation has had."""

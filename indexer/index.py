@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..files import full_disk_told
 from ..progress import Progress, Silent
 from .build import Built, build_generation, prune_cache
+from .catalog import Mode
 from .ingest import Ingested, Reading, ingest
 from .shop import Shop
 from .sources.fields import FieldMap
@@ -63,8 +64,8 @@ def index_shop(
         device: where texts are encoded: "cpu", "cuda", or "auto" for a GPU where there is one.
         rebuild: derive everything anew though nothing changed.
         prune: drop the cached vectors of other encoders and of texts that no product has any more.
-        adopt_catalog: take the catalog as it is, made anew where it is gone, though the live
-            generation was made from another one or from a later state of it.
+        adopt_catalog: take the catalog as it is, made anew of `reading` where it is gone, though
+            the live generation was made from another one or from a later state of it.
         wait: seconds to wait for other writers; None is `lock.WAIT`.
         progress: told of stages.
         on_recognised: called with each source and what its fields were recognised as.
@@ -80,13 +81,15 @@ def index_shop(
     then = f"{shop.what_holds} run the same command again"
     with full_disk_told(shop.folder, then):
         made = shop.make_folder()
-    with full_disk_told(shop.folder, then), shop.writing(wait):
-        first = not shop.generations.pointer.exists()
+    with full_disk_told(shop.folder, then), shop.writing(wait) as shop:
+        first = not shop.generations.any
+        bare = first or not shop.sqlite.exists()
+        may_make: Mode = "create" if first or reading is not None else "write"
         settings = shop.settings.with_changes({**(changes or {}), "catalog": catalog_url})
         try:
             encoder = load_encoder(settings.encoder, device=device)
             settings.check(encoder.dim)
-            with shop.open_catalog(catalog_url, mode="create", adopt=adopt_catalog) as catalog:
+            with shop.open_catalog(catalog_url, mode=may_make, adopt=adopt_catalog) as catalog:
                 ingested = None
                 if reading is not None:
                     ingested = ingest(shop, catalog, reading, progress, on_recognised)
@@ -97,7 +100,7 @@ def index_shop(
                 )
                 products = len(catalog)
         except BaseException:
-            if first:
+            if bare:
                 shop.remove_unless_filled(and_folder=made)
             raise
         shop.remember(settings)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import ShopError
+from ..files import Pinned
 
 WAIT = 60.0
 """Seconds that a writer waits for those before it, unless told otherwise."""
@@ -23,8 +24,8 @@ _lines: dict[tuple[int, int], deque[threading.Event]] = {}
 
 
 @contextmanager
-def writing(folder: Path, wait: float = WAIT) -> Iterator[None]:
-    """Hold the lock of a shop's folder.
+def writing(folder: Path, wait: float = WAIT) -> Iterator[Pinned]:
+    """Hold the lock of a shop's folder; give the folder that is locked.
 
     Threads of a process stand in line. Of several processes, the one that comes next holds a
     second lock while it waits for the first, so that who has just written cannot pass it by.
@@ -40,7 +41,7 @@ def writing(folder: Path, wait: float = WAIT) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(_in_line(_identity(folder), deadline))
-            held.enter_context(_locked(folder, deadline))
+            pinned = held.enter_context(_locked(folder, deadline))
         except Timeout:
             raise ShopError(
                 f"{folder} is being changed by another process or thread, and still was after "
@@ -48,7 +49,7 @@ def writing(folder: Path, wait: float = WAIT) -> Iterator[None]:
             ) from None
         except OSError as error:
             raise ShopError(f"{folder} cannot be changed: {error.strerror or error}") from None
-        yield
+        yield pinned
 
 
 @contextmanager
@@ -73,21 +74,23 @@ def _in_line(place: tuple[int, int], deadline: float) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path, deadline: float) -> Iterator[None]:
+def _locked(folder: Path, deadline: float) -> Iterator[Pinned]:
     """Hold the lock file of the folder that bears this name when the lock is had."""
     while True:
-        place = _identity(folder)
-        lock = FileLock(folder / ".lock")
-        queue = FileLock(folder / ".queue")
+        pinned = Pinned(folder)
+        lock = FileLock(pinned.path / ".lock")
+        queue = FileLock(pinned.path / ".queue")
         with queue.acquire(timeout=_left(deadline), poll_interval=_POLL):
             lock.acquire(timeout=_left(deadline), poll_interval=_POLL)
-        if _identity(folder) == place:
+        if pinned.in_place:
             break
         lock.release()  # another folder was put in its place meanwhile
+        pinned.close()
     try:
-        yield
+        yield pinned
     finally:
         lock.release()
+        pinned.close()
 
 
 def _identity(folder: Path) -> tuple[int, int]:

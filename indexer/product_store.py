@@ -24,7 +24,7 @@ import orjson
 
 from ..closing import Closing
 from ..errors import ShopError
-from ..files import link_file
+from ..files import link_file, named
 from .product import Product
 
 RowArray = npt.NDArray[np.int64]
@@ -44,21 +44,26 @@ class ProductStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._name = Path(named(folder))
         try:
             self.rows: RowArray = np.load(folder / _ROWS)
             self.places: npt.NDArray[Any] = np.load(folder / _PLACES)
+        except PermissionError as error:
+            raise _unreadable(error) from None
         except (OSError, ValueError, EOFError) as error:
-            raise _damaged(folder, str(error)) from None
+            raise _damaged(self._name, named(error)) from None
         if len(self.rows) != len(self.places) or self.places.dtype != _PLACE:
-            raise _damaged(folder, "its tables do not fit each other")
+            raise _damaged(self._name, "its tables do not fit each other")
         self.segments: dict[int, int] = {}  # number -> file descriptor
         self._close = weakref.finalize(self, _close_all, self.segments)
         for number in np.unique(self.places["segment"]).tolist():
             path = _segment(folder, number)
             try:
                 self.segments[number] = os.open(path, os.O_RDONLY)
+            except PermissionError as error:
+                raise _unreadable(error) from None
             except OSError as error:
-                raise _damaged(folder, f"{path.name}: {error.strerror}") from None
+                raise _damaged(self._name, f"{path.name}: {error.strerror}") from None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,7 +90,7 @@ class ProductStore:
         offset, length, crc32, segment = self.places[place].item()
         line = os.pread(self.segments[segment], length, offset)
         if len(line) != length or zlib.crc32(line) != crc32:
-            raise _damaged(self.folder, f"{_segment(self.folder, segment).name}, byte {offset}")
+            raise _damaged(self._name, f"{segment}.jsonl, byte {offset}")
         return line
 
 
@@ -168,6 +173,10 @@ def _damaged(folder: Path, what: str) -> ShopError:
         f"the products in {folder} are damaged ({what}); "
         f"derive them again with: dsv3 index --rebuild --into {folder.parents[2]}"
     )
+
+
+def _unreadable(error: OSError) -> ShopError:
+    return ShopError(f"{named(error.filename)} cannot be read: {error.strerror}")
 
 
 def _product(line: bytes) -> Product:

@@ -8,30 +8,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ShopError
-from ..files import remove_unfinished, sync_folder
-from .generation import Generations, Manifest
+from ..files import NO_ROOM, Pinned, remove_unfinished, sync_folder
+from .generation import Generations
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .catalog import Catalog, Mode
 
+_AGAIN = "what was stored is in the one before; run the command again"
+
 
 class Shop:
     """The parts of a shop's folder.
 
+    Args:
+        folder: its name.
+        pinned: the folder itself, where its name may be given to another meanwhile. SQLite finds
+            files by name alone, so databases are opened by it and then compared.
+
     Raises:
-        ShopError: the path is a file.
+        ShopError: the path is a file, or leads through one.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, pinned: Pinned | None = None) -> None:
         self.folder = Path(folder)
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ShopError(f"{self.folder} is a file; a shop is a folder")
-        self.generations = Generations(self.folder)
+        self._pinned = pinned
+        self._place = pinned.path if pinned else self.folder
+        if pinned is None:
+            _see_folder(self.folder)
+        self.generations = Generations(self._place)
         self.embeddings = self.folder / "embeddings.sqlite"
         self.sqlite = self.folder / "catalog.sqlite"
-        self.rejected = self.folder / "rejected.jsonl"
-        self._settings = self.folder / "settings.json"
+        self.rejected = self._place / "rejected.jsonl"
+        self._settings = self._place / "settings.json"
 
     @classmethod
     def existing(cls, folder: str | Path) -> Shop:
@@ -51,8 +60,28 @@ class Shop:
     @property
     def exists(self) -> bool:
         """Tell whether anything was ever read into a shop here."""
-        parts = (self._settings, self.generations.pointer, self.sqlite)
-        return any(part.exists() for part in parts)
+        return self._settings.exists() or self.sqlite.exists() or self.generations.any
+
+    @contextmanager
+    def pinned(self) -> Iterator[Shop]:
+        """Give the shop that bears this name now; it stays that one inside the block.
+
+        Raises:
+            ShopError: the folder is gone, or may not be read.
+        """
+        try:
+            pinned = Pinned(self.folder)
+        except OSError as error:
+            raise ShopError(f"{self.folder} cannot be read: {error.strerror or error}") from None
+        try:
+            yield Shop(self.folder, pinned)
+        finally:
+            pinned.close()
+
+    @property
+    def folder_pinned(self) -> Path:
+        """Return a path to the folder that holds while it is pinned, whatever its name means."""
+        return self._place
 
     @property
     def settings(self) -> Settings:
@@ -61,7 +90,7 @@ class Shop:
 
     def remember(self, settings: Settings) -> None:
         """Keep settings for later runs; a password in the catalog's URL is left out."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._place.mkdir(parents=True, exist_ok=True)
         if settings.catalog is not None:
             import sqlalchemy as sa
 
@@ -96,7 +125,7 @@ class Shop:
         from .catalog import Catalog, NoCatalog
 
         url = url or self.settings.catalog
-        published = self.generations.pointer.exists()
+        published = self.generations.any
         if mode == "create" and published and not adopt:
             mode = "write"
         try:
@@ -104,6 +133,7 @@ class Shop:
         except NoCatalog as error:
             raise NoCatalog(f"{error}; {self._restore}") if published else error from None
         try:
+            self.check_unmoved(catalog)
             if adopt:
                 self._adopt(catalog)
             elif check:
@@ -134,12 +164,31 @@ class Shop:
         if problem:
             raise ShopError(f"{problem}; {self._restore}")
 
+    def check_unmoved(self, catalog: Catalog) -> None:
+        """See that a catalog is the one of the folder that is pinned, and is still there.
+
+        Raises:
+            ShopError: the folder or the catalog's file was replaced meanwhile.
+        """
+        if self._pinned is None:
+            return
+        if not self._pinned.in_place:
+            raise ShopError(self._replaced)
+        file = catalog.file
+        if file is not None and catalog.url.database == str(self.sqlite):
+            try:
+                status = (self._place / self.sqlite.name).stat()
+            except OSError:
+                raise ShopError(f"{self.sqlite} is gone since the run began; {_AGAIN}") from None
+            if (status.st_dev, status.st_ino) != file:
+                raise ShopError(f"{self.sqlite} was replaced since the run began; {_AGAIN}")
+
+    @property
+    def _replaced(self) -> str:
+        return f"{self.folder} was replaced by another folder since the run began; {_AGAIN}"
+
     def _misfit(self, catalog: Catalog) -> str | None:
-        try:
-            folder = self.generations.current()
-            manifest = Manifest.read(folder) if folder else None
-        except ShopError:  # damaged: it says nothing, and a build says what to do
-            return None
+        manifest = self.generations.readable()
         if manifest is None:
             return None
         where = catalog.url.render_as_string(hide_password=True)
@@ -167,54 +216,83 @@ class Shop:
     @property
     def what_holds(self) -> str:
         """Return what a message says of a change for which the disk had no room."""
-        stays = "what was served before still is; " if self.generations.pointer.exists() else ""
+        stays = "what was served before still is; " if self.generations.any else ""
         return f"{stays}free some space and"
 
     @contextmanager
-    def writing(self, wait: float | None = None) -> Iterator[None]:
+    def writing(self, wait: float | None = None) -> Iterator[Shop]:
         """Hold the shop's lock, so that one thread of one process at a time changes it.
+
+        Gives the shop that is locked: it stays that one though its name is given to another.
 
         Args:
             wait: seconds to wait for other writers; None is `lock.WAIT`.
 
         Raises:
-            ShopError: others were still writing then, or the folder cannot be written.
+            ShopError: others were still writing then, the folder cannot be written, or what
+                failed did so because another one was put in its place.
         """
         from . import lock
 
-        with lock.writing(self.folder, lock.WAIT if wait is None else wait):
-            remove_unfinished(self.folder)
-            yield
+        with lock.writing(self.folder, lock.WAIT if wait is None else wait) as pinned:
+            remove_unfinished(pinned.path)
+            try:
+                yield Shop(self.folder, pinned)
+            except Exception as error:
+                if pinned.in_place:
+                    raise
+                raise ShopError(self._replaced) from error
 
     def make_folder(self) -> bool:
         """Make the shop's folder where it is missing; returns whether it was."""
         if self.folder.is_dir():
             return False
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            raise ShopError(f"{self.folder} cannot be made: {error.strerror or error}") from None
         sync_folder(self.folder.absolute().parent)
         return True
 
     def remove_unless_filled(self, *, and_folder: bool) -> None:
-        """Remove what a first run made if it stored no product before it failed.
+        """Remove what a run made that had no catalog if it stored no product before it failed.
 
-        Needs the shop's lock, which goes as well where the folder goes.
+        A shop that was published before keeps all but the catalog. Needs the shop's lock, which
+        goes as well where the folder goes.
         """
         from .catalog import Catalog, NoCatalog
 
         try:
-            with Catalog(self.sqlite, mode="write") as catalog:
+            with Catalog(self._place / self.sqlite.name, mode="write") as catalog:
                 if catalog.sequence:
                     return
         except NoCatalog:
             if self._settings.exists():  # what it read is in a database elsewhere
                 return
-        for database in (self.sqlite, self.embeddings):
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                database.with_name(database.name + suffix).unlink(missing_ok=True)
+        if self.generations.any:
+            self._remove_databases(self.sqlite)
+            return
+        self._remove_databases(self.sqlite, self.embeddings)
         for part in (self.rejected, self._settings):
             part.unlink(missing_ok=True)
         if and_folder:
             for name in (".lock", ".queue"):
-                (self.folder / name).unlink(missing_ok=True)
+                (self._place / name).unlink(missing_ok=True)
             with suppress(OSError):  # somebody else has put something there
                 self.folder.rmdir()
+
+    def _remove_databases(self, *databases: Path) -> None:
+        for database in databases:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                (self._place / f"{database.name}{suffix}").unlink(missing_ok=True)
+
+
+def _see_folder(folder: Path) -> None:
+    try:
+        there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+        if not there.is_dir():
+            raise ShopError(f"{there} is a file; a shop is a folder")
+    except PermissionError as error:
+        raise ShopError(f"{error.filename} cannot be read: {error.strerror}") from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ShopError
+from ..files import named
 from .generation import Held, Manifest, Sound
 from .ledger import Ledger
 from .lexical.analysis import Analysis
@@ -18,6 +19,7 @@ from .shop import Shop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .catalog import Catalog
     from .columns.read import Columns
     from .vectors.base import VectorIndex
 
@@ -32,6 +34,7 @@ class Snapshot:
             sound = Sound(Held(sound), Manifest.read(sound))
         self.held = sound.held
         self.folder = self.held.folder
+        self._place = self.held.place
         self.manifest = sound.manifest
         self.warning = sound.warning
         self._catalog_url = catalog_url
@@ -39,50 +42,61 @@ class Snapshot:
     @cached_property
     def products(self) -> ProductStore | CatalogProducts:
         """Return the products as they were when the generation was made."""
-        folder = self.folder / "products"
+        folder = self._place / "products"
         if folder.is_dir():
             return self._whole(lambda: ProductStore(folder))
-        shop = Shop(self.folder.parents[1])
-        return CatalogProducts(partial(shop.open_catalog, self._catalog_url, mode="read"))
+        return CatalogProducts(self._open_catalog)
+
+    def _open_catalog(self) -> Catalog:
+        catalog = Shop(self.folder.parents[1]).open_catalog(self._catalog_url, mode="read")
+        if not self.held.in_place:
+            catalog.close()
+            raise ShopError(f"{self.folder} was replaced since it was opened; try again")
+        return catalog
 
     @cached_property
     def vectors(self) -> VectorIndex:
         """Return the index of nearest neighbours."""
         from .vectors.load import load_index
 
-        return self._whole(lambda: load_index(self.folder / "vectors"))
+        return self._whole(lambda: load_index(self._place / "vectors"))
 
     @cached_property
     def lexical(self) -> LexicalIndex:
         """Return the keyword index."""
         analysis = Analysis(self.manifest.language)
-        return self._whole(lambda: LexicalIndex(self.folder / "lexical", analysis))
+        return self._whole(lambda: LexicalIndex(self._place / "lexical", analysis))
 
     @cached_property
     def columns(self) -> Columns:
         """Return the columns that filters, facets and sorting read."""
         from .columns.read import Columns
 
-        return self._whole(lambda: Columns(self.folder / "columns"))
+        return self._whole(lambda: Columns(self._place / "columns"))
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return what each product's entry was made from."""
-        return self._whole(lambda: Ledger.read(self.folder))
+        return self._whole(lambda: Ledger.read(self._place))
 
     def _whole(self, open_part: Callable[[], _Part]) -> _Part:
-        """Open a part, unless its folder was swapped before that.
+        """Open a part of this very generation, whatever bears its name meanwhile.
 
         Raises:
-            ShopError: it is damaged, or another shop stands where this one stood.
+            ShopError: it is damaged; or, where a folder can only be found by its name, another
+                shop stands where this one stood.
         """
         try:
             part = open_part()
-        except (ValueError, OSError, KeyError, TypeError) as error:
+        except ShopError as error:
+            raise ShopError(named(error)) from error
+        except PermissionError as error:
+            raise ShopError(named(f"{error.filename} cannot be read: {error.strerror}")) from error
+        except (ValueError, OSError, KeyError, TypeError, IndexError) as error:
             raise ShopError(
-                f"{self.folder} cannot be read ({error}); see what is damaged with: "
+                f"{self.folder} cannot be read ({named(error)}); see what is damaged with: "
                 f"dsv3 info --check {self.folder.parents[1]}"
             ) from error
-        if not self.held.in_place:
+        if self._place == self.folder and not self.held.in_place:
             raise ShopError(f"{self.folder} was replaced while it was being opened; try again")
         return part

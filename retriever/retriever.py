@@ -217,10 +217,13 @@ class ECommRetriever(Closing):
         Raises:
             ShopError: nothing was ever published.
         """
-        published = self._pointer()
+        published = _identity(self._shop.generations.pointer)
         with self._lock:
-            if self._snapshot is None or published != self._published:
-                sound = self._shop.generations.hold_sound()
+            if self._snapshot is None or published is None or published != self._published:
+                with self._shop.pinned() as shop:  # one and the same, if it is swapped meanwhile
+                    published = _identity(shop.generations.pointer)
+                    sound = shop.generations.hold_sound()
+                    settings = shop.settings
                 if sound is None:
                     raise ShopError(
                         f"{self._shop.folder} has no generation yet; "
@@ -232,15 +235,8 @@ class ECommRetriever(Closing):
                 if sound.warning:
                     _log.warning("%s", sound.warning)
                 self._published = published
-                self.settings = self._shop.settings
+                self.settings = settings
             return self._snapshot
-
-    def _pointer(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._shop.generations.pointer.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino, status.st_mtime_ns
 
     def _encode(self, texts: Sequence[str], space: Space) -> FloatArray:
         """Return the (n, dim) vectors of queries; those not met lately are encoded in one call."""
@@ -315,13 +311,14 @@ class ECommRetriever(Closing):
         from ..progress import Silent
 
         then = f"{self._shop.what_holds} finish with: dsv3 index --into {self._shop.folder}"
-        with full_disk_told(self._shop.folder, then), self._shop.writing(self._wait):
+        with full_disk_told(self._shop.folder, then), self._shop.writing(self._wait) as shop:
             catalog = self.catalog
-            self._shop.check_catalog(catalog)
+            shop.check_unmoved(catalog)
+            shop.check_catalog(catalog)
             yield catalog
-            settings = self._shop.settings
+            settings = shop.settings
             encoder = self._encoder_named(settings.encoder)
-            build_generation(self._shop, catalog, settings, encoder, Silent())
+            build_generation(shop, catalog, settings, encoder, Silent())
 
     def close(self) -> None:
         """Give back the catalog's connections and let go of the generation."""
@@ -329,3 +326,12 @@ class ECommRetriever(Closing):
             if self._catalog is not None:
                 self._catalog.close()
             self._catalog = self._snapshot = None
+
+
+def _identity(file: Path) -> tuple[int, int, int] | None:
+    """Return a value that changes when a file is replaced; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns

@@ -24,12 +24,18 @@ from .base import (
 
 
 class Columns:
-    """Gives the columns of one generation; a column is read when first asked for."""
+    """Gives the columns of one generation; a column is read when first asked for.
+
+    Files are opened at once: another shop's may stand under their names later.
+    """
 
     def __init__(self, folder: Path) -> None:
+        import pyarrow as pa
+
         self._layout: dict[str, Any] = orjson.loads((folder / "fields.json").read_bytes())
-        self._folder = folder
-        self._files: dict[str, Any] = {}
+        self._files = {
+            path.stem: pa.ipc.open_file(pa.memory_map(str(path))) for path in folder.glob("*.arrow")
+        }
         self._columns: dict[tuple[str, Kind], Column] = {}
         self._lock = Lock()
         self.fields = {each.name: Field(each.name, {each.kind: 0}) for each in KNOWN_FIELDS} | {
@@ -70,21 +76,14 @@ class Columns:
         return _unify(rows, values, [len(b) for b in table.column("value").chunks], parts)
 
     def _texts(self, batch: int) -> list[str]:
-        texts: list[str] = self._file("texts").get_batch(batch).column("text").to_pylist()
+        texts: list[str] = self._files["texts"].get_batch(batch).column("text").to_pylist()
         return texts
 
     def _batches(self, kind: Kind, numbers: Sequence[int]) -> Any:
         import pyarrow as pa
 
-        file = self._file(kind)
+        file = self._files[kind]
         return pa.Table.from_batches([file.get_batch(number) for number in numbers])
-
-    def _file(self, name: str) -> Any:
-        import pyarrow as pa
-
-        if name not in self._files:
-            self._files[name] = pa.ipc.open_file(pa.memory_map(str(self._folder / f"{name}.arrow")))
-        return self._files[name]
 
     def mask(self, rows: RowArray) -> BoolArray:
         """Return a (capacity,) mask that is true at `rows`."""

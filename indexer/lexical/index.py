@@ -8,11 +8,13 @@ tantivy's k1 = 1.2 and b = 0.75 (Robertson & Zaragoza 2009).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -193,22 +195,34 @@ class LexicalIndex:
 
 
 def _open_index(folder: Path) -> tantivy.Index:
-    """Open an index; in a folder that may not be written, through links from one that may.
+    """Open an index through links from a folder of our own.
 
-    tantivy locks a file to read. The segments stay mapped when the links are gone.
+    tantivy locks a file to read, which not every reader may, and finds files by the name that the
+    folder has at that moment. The segments stay mapped when the links are gone.
     """
     import tantivy
 
+    with _own_folder() as links:
+        if links is None:
+            return tantivy.Index.open(str(folder))
+        for file in folder.iterdir():
+            if not file.name.startswith("."):  # locks, and the list that a writer needs
+                if not os.access(file, os.R_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+                (Path(links) / file.name).symlink_to(file.absolute())
+        return tantivy.Index.open(links)
+
+
+@contextmanager
+def _own_folder() -> Iterator[str | None]:
+    """Give a folder for a moment; None where none can be made."""
     try:
-        return tantivy.Index.open(str(folder))
-    except ValueError:
-        if os.access(folder, os.W_OK):
-            raise
-        with tempfile.TemporaryDirectory(prefix="dsv3-") as links:
-            for file in folder.iterdir():
-                if not file.name.startswith("."):  # locks, and the list that a writer needs
-                    (Path(links) / file.name).symlink_to(file.absolute())
-            return tantivy.Index.open(links)
+        made = tempfile.TemporaryDirectory(prefix="dsv3-")
+    except OSError:
+        yield None
+        return
+    with made as folder:
+        yield folder
 
 
 class LexicalWriter(Closing):

@@ -40,7 +40,19 @@ long seam_room(void) { return atomic_load(&room); }
 
 static int below(const char *path)
 {
+    static const char pinned[] = "/proc/self/fd/"; /* what a descriptor leads to, by its name */
+    char whole[8192];
     size_t length = strlen(root);
+    if (length && !strncmp(path, pinned, sizeof pinned - 1)) {
+        const char *rest = strchr(path + sizeof pinned - 1, '/');
+        char link[64];
+        snprintf(link, sizeof link, "%.*s", (int)(rest ? rest - path : (long)strlen(path)), path);
+        ssize_t found = readlink(link, whole, 4095);
+        if (found < 0)
+            return 0;
+        snprintf(whole + found, sizeof whole - (size_t)found, "%s", rest ? rest : "");
+        path = whole;
+    }
     return length && !strncmp(path, root, length) && (path[length] == '/' || !path[length]);
 }
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from .conftest import Worker, assert_agree
+from .conftest import Worker, assert_agree, one_line
 from .worker import Answers, answers
 
 QUICK = int(os.environ.get("DSV3_TEST_STATES", "3"))
@@ -64,6 +64,7 @@ class Changes(RuleBasedStateMachine):
         self.served: State | None = None
         self.staying: ECommRetriever | None = None
         self.expected: dict[str, Answers] = {}
+        self.other: Answers = []
 
     # -- changes ---------------------------------------------------------------------------
 
@@ -100,6 +101,63 @@ class Changes(RuleBasedStateMachine):
     def catch_up(self) -> None:
         if self.served is not None:
             self._change("index", {}, self.committed, [], 0)
+
+    # -- faults ----------------------------------------------------------------------------
+
+    @rule()
+    def lose_the_catalog(self) -> None:
+        """Nothing is changed and nothing made while it is gone; what was served still is."""
+        if self.served is None:
+            return
+        away = self.folder / "away"
+        away.mkdir()
+        for file in self.shop.glob("catalog.sqlite*"):
+            file.rename(away / file.name)
+        for task, arguments in (("index", {"rebuild": True}), ("delete", {"ids": IDS})):
+            refused = self.worker.do(task, shop=self.shop, **arguments)
+            assert refused["status"] == "refused", refused
+            assert one_line(refused["said"])
+            assert "--adopt-catalog" in refused["said"]
+        assert not list(self.shop.glob("catalog.sqlite*"))
+        self._see([self.served])
+        for file in away.iterdir():
+            file.rename(self.shop / file.name)
+        away.rmdir()
+
+    @rule()
+    def lose_the_cache(self) -> None:
+        """What it lacks is encoded again by whatever needs it."""
+        for file in self.shop.glob("embeddings.sqlite*"):
+            file.unlink()
+        if self.served is not None:
+            self._see([self.served])
+
+    @rule()
+    def lose_what_names_the_generation(self) -> None:
+        if self.served is not None:
+            (self.shop / "CURRENT").unlink()
+            with ECommRetriever.open(self.shop) as coming:
+                assert "CURRENT is gone" in str(coming.snapshot().warning)
+            self._change("index", {}, self.committed, [], 0)
+
+    @rule()
+    def swap_the_folder(self) -> None:
+        """Both readers see the other shop, and then this one again."""
+        if self.staying is None or self.served is None:
+            return
+        other, away = self.folder / "other.dsv3", self.folder / "away.dsv3"
+        if not other.exists():
+            product = {"product_id": "other", "title": "red oak lamp", "brand": "Olga"}
+            self.other = self.worker.value(
+                "built_of", to=other, products=[product], encoder="hashing:32"
+            )
+        self.shop.rename(away)
+        other.rename(self.shop)
+        with ECommRetriever.open(self.shop) as coming:
+            assert answers(self.staying) == answers(coming) == self.other
+        self.shop.rename(other)
+        away.rename(self.shop)
+        self._see([self.served])
 
     def _change(
         self,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dsv3 import ECommRetriever, Product
-from dsv3.errors import ShopError
+from dsv3.errors import Dsv3Error, ShopError
 from dsv3.indexer.catalog import Catalog, NoCatalog
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
@@ -159,6 +159,73 @@ def test_a_generation_without_an_identity_is_told_by_its_changes(shop: Path) -> 
     write(shop)
     assert len(found(shop)) == 10
     assert "catalog" in json.loads((shop / "generations/000002/manifest.json").read_text())
+
+
+def test_a_catalog_that_is_gone_is_adopted_from_a_source_alone(shop: Path, tmp_path: Path) -> None:
+    gone(shop)
+    for wrong in (None, Reading([str(tmp_path / "none.jsonl")])):
+        with pytest.raises(Dsv3Error) as refused:
+            index_shop(shop, wrong, adopt_catalog=True)
+        assert wrong or "index SOURCE" in str(refused.value)
+        assert not list(shop.glob("catalog.sqlite*"))
+    assert len(found(shop)) == 9
+
+
+@pytest.mark.parametrize("lose", [gone, another])
+def test_a_generation_is_never_replaced_by_an_empty_one_that_nobody_asked_for(
+    shop: Path, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    lose(shop)
+    if lose is another:
+        gone(shop)
+        Catalog(shop / "catalog.sqlite").close()
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    with pytest.raises(ShopError, match="holds 9, which stays"):
+        index_shop(shop, Reading([str(empty)]), adopt_catalog=True)
+    assert len(found(shop)) == 9
+    index_source_adopting(shop)
+    assert len(found(shop)) == 9
+
+
+def index_source_adopting(shop: Path) -> None:
+    index_shop(shop, Reading([str(shop.with_name("products.jsonl"))]), adopt_catalog=True)
+
+
+def test_all_products_may_be_deleted(shop: Path) -> None:
+    with ECommRetriever.open(shop) as retriever:
+        retriever.delete([f"p{n}" for n in range(9)])
+    assert found(shop) == []
+    assert inspect_shop(shop)["problems"] == []
+
+
+def test_what_names_the_live_generation_may_be_gone(shop: Path) -> None:
+    write(shop)
+    (shop / "CURRENT").unlink()
+    assert len(found(shop)) == 10
+    with ECommRetriever.open(shop) as retriever:
+        assert "CURRENT is gone" in str(retriever.snapshot().warning)
+    (problem,) = inspect_shop(shop)["problems"]
+    assert "CURRENT is gone; 000002 is served" in problem
+    done = index_shop(shop)
+    assert done.built is not None
+    assert inspect_shop(shop, check=True)["problems"] == []
+    assert len(found(shop)) == 10
+
+
+@pytest.mark.parametrize("lose", [gone, another])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_shop_without_a_catalog_is_not_taken_for_a_new_one(
+    shop: Path, lose: Callable[[Path], None], change: Callable[[Path], None]
+) -> None:
+    (shop / "CURRENT").unlink()
+    lose(shop)
+    with pytest.raises(ShopError, match="--adopt-catalog"):
+        change(shop)
+    assert len(found(shop)) == 9
+    assert not (shop / "CURRENT").exists()
+    index_source_adopting(shop)
+    assert len(found(shop)) >= 9
 
 
 @pytest.mark.parametrize("mode", ["write", "read"])

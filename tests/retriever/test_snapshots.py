@@ -8,14 +8,22 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dsv3 import ECommRetriever, Product
+from dsv3 import ECommRetriever, Product, files
 from dsv3.errors import DiskFullError, ShopError
-from dsv3.indexer import build
+from dsv3.indexer import build, generation
 from dsv3.indexer.catalog import Catalog
+from dsv3.indexer.columns.read import Columns
+from dsv3.indexer.generation import Manifest
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
+from dsv3.indexer.ledger import Ledger
+from dsv3.indexer.lexical.index import LexicalIndex
+from dsv3.indexer.product_store import ProductStore
+from dsv3.indexer.settings import Settings
+from dsv3.indexer.shop import Shop
 
 
 def make(folder: Path, brand: str, prices: list[float], encoder: str = "hashing:32") -> Path:
@@ -74,15 +82,145 @@ def test_a_change_goes_to_the_shop_that_is_there_now(
         assert old.get(["n"]) == [None]
 
 
-def test_a_part_of_another_shop_is_never_taken_for_one_s_own(tmp_path: Path, live: Path) -> None:
+@pytest.mark.parametrize("linux", [True, False])
+def test_a_part_of_another_shop_is_never_taken_for_one_s_own(
+    tmp_path: Path, live: Path, monkeypatch: pytest.MonkeyPatch, linux: bool
+) -> None:
+    if not linux:  # where a folder is found by its name alone
+        monkeypatch.setattr(files, "_PINNED", "/none/")
     with ECommRetriever.open(live) as reader:
         snapshot = reader.snapshot()
         new = make(tmp_path / "new", "Ozmera", [50, 60, 70, 80])
         live.rename(tmp_path / "old")
         new.rename(live)
-        for part in ("vectors", "lexical", "columns", "products", "ledger"):
-            with pytest.raises(ShopError, match="was replaced"):
-                getattr(snapshot, part)
+        for part in ("vectors", "lexical", "products", "ledger"):
+            if linux:
+                assert len(getattr(snapshot, part)) == 3
+            else:
+                with pytest.raises(ShopError, match="was replaced"):
+                    getattr(snapshot, part)
+
+
+def swap(tmp_path: Path) -> None:
+    """Put the folder `new` in the place of `live`, and the other way round."""
+    (tmp_path / "live").rename(tmp_path / "between")
+    (tmp_path / "new").rename(tmp_path / "live")
+    (tmp_path / "between").rename(tmp_path / "new")
+
+
+def brands(shop: Path) -> set[str | None]:
+    with ECommRetriever.open(shop) as reader:
+        return {product.brand for product in reader.products()}
+
+
+@pytest.mark.parametrize("moment", ["source", "written", "catalog"])
+def test_a_run_whose_folder_is_swapped_publishes_nothing_in_the_other(
+    tmp_path: Path, live: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    new = make(tmp_path / "new", "Ozmera", [50, 60, 70, 80])
+    source = tmp_path / "more.jsonl"
+    source.write_text(json.dumps({"id": "m", "title": "More", "brand": "Ilgaz"}))
+    done: list[int] = []
+
+    def swapped(*_: object) -> None:
+        if not done:
+            done.append(1)
+            if moment == "catalog":
+                (live / "catalog.sqlite").rename(live / "away")
+                shutil.copy(new / "catalog.sqlite", live / "catalog.sqlite")
+            else:
+                swap(tmp_path)
+
+    if moment == "written":
+        written = Manifest.write
+
+        def write(self: Manifest, folder: Path) -> None:
+            written(self, folder)
+            swapped()
+
+        monkeypatch.setattr(Manifest, "write", write)
+    with pytest.raises(ShopError, match="was replaced") as refused:
+        index_shop(live, Reading([str(source)]), on_recognised=swapped, workers=1)
+    assert "\n" not in str(refused.value)
+    monkeypatch.undo()
+    if moment == "catalog":
+        assert brands(live) == {"Tarnwell"}
+        return
+    assert brands(live) == {"Ozmera"}
+    assert brands(new) == {"Tarnwell"}
+    assert sorted(path.name for path in (live / "generations").iterdir()) == ["000001"]
+    index_shop(new)
+    assert brands(new) == {"Tarnwell", "Ilgaz"}
+    assert index_shop(live).built is None
+
+
+def test_a_folder_swapped_there_and_back_changes_nothing_of_a_run(
+    tmp_path: Path, live: Path
+) -> None:
+    make(tmp_path / "new", "Ozmera", [50, 60, 70, 80])
+    source = tmp_path / "more.jsonl"
+    source.write_text(json.dumps({"id": "m", "title": "More", "brand": "Ilgaz"}))
+
+    def there_and_back(*_: object) -> None:
+        swap(tmp_path)
+        swap(tmp_path)
+
+    index_shop(live, Reading([str(source)]), on_recognised=there_and_back, workers=1)
+    assert brands(live) == {"Tarnwell", "Ilgaz"}
+    assert brands(tmp_path / "new") == {"Ozmera"}
+
+
+@pytest.mark.parametrize("back", [True, False])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        (generation, "opening_fault"),
+        (Settings, "read"),
+        (Columns, "__init__"),
+        (ProductStore, "__init__"),
+        (LexicalIndex, "__init__"),
+        (Ledger, "read"),
+    ],
+    ids=lambda moment: f"{moment[0].__name__}.{moment[1]}",
+)
+def test_what_a_reader_opens_while_folders_are_swapped_is_of_one_shop(
+    tmp_path: Path,
+    live: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    moment: tuple[Any, str],
+    back: bool,
+) -> None:
+    make(tmp_path / "new", "Ozmera", [50, 60, 70, 80])
+    reader = ECommRetriever(Shop(live))
+    real, done = getattr(*moment), list[int]()
+
+    def swapping(*given: Any, **named: Any) -> Any:
+        begun = not done
+        if begun:
+            done.append(1)
+            swap(tmp_path)
+        try:
+            return real(*given, **named)
+        finally:
+            if begun and back:
+                swap(tmp_path)
+
+    monkeypatch.setattr(*moment, swapping)
+    for _ in range(3):
+        page = reader.retrieve("lamp", k=9, where="price > 1", facets=["brand"])
+        assert (page.total, {hit.product.brand for hit in page}) in (
+            (3, {"Tarnwell"}),
+            (4, {"Ozmera"}),
+        )
+        assert [value.count for value in page.facets["brand"]] == [page.total]
+        last = reader.snapshot()
+        sizes = len(last.ledger), len(last.lexical), len(last.vectors)
+        assert sizes in ((3, 3, 3), (4, 4, 4))
+    assert done
+    assert page.total == (3 if back else 4)
+    assert not caplog.records
+    reader.close()
 
 
 def test_facts_shown_are_the_facts_filtered_when_an_update_breaks_off(
