@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -217,12 +218,18 @@ def _open_index(folder: Path) -> tantivy.Index:
 def _own_folder() -> Iterator[str | None]:
     """Give a folder for a moment; None where none can be made."""
     try:
-        made = tempfile.TemporaryDirectory(prefix="dsv3-")
+        folder = tempfile.mkdtemp(prefix="dsv3-")
     except OSError:
         yield None
         return
-    with made as folder:
+    try:
         yield folder
+    finally:
+        for _ in range(100):  # a thread of tantivy's may be making its lock file there
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.lexists(folder):
+                break
+            time.sleep(0.001)
 
 
 class LexicalWriter(Closing):
