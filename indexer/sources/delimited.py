@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ...errors import InputError
-from .dialect import Dialect, tell_dialect
+from .dialect import Dialect, is_formula, tell_dialect
 from .encoding import check_encoding, tell_encoding
 from .header import column_names, is_known_header
 from .lines import LONGEST_LINE
@@ -54,7 +54,7 @@ def read_tsv(
 def _read(
     stream: ByteStream, options: ReadOptions, progress: SourceProgress, usual: str | None
 ) -> Iterator[RawRecord | Rejected]:
-    asked = check_encoding(options.encoding) if options.encoding else None
+    asked = check_encoding(options.encoding, stream.head) if options.encoding else None
     encoding = asked or tell_encoding(stream.head)
     head, newline = first_lines(stream.head, encoding)
     dialect = tell_dialect(head, usual) or _one_column(stream.name, head)
@@ -62,7 +62,7 @@ def _read(
     shown = "utf-8" if encoding == "ascii" else encoding
     progress.recognise(stream.name, encoding=shown, dialect=dialect.describe())
     table = _Table(stream.name, dialect, lines, head[dialect.header_line :], progress)
-    yield from table.records()
+    return table.records()
 
 
 def _one_column(source: str, lines: list[str]) -> Dialect:
@@ -115,7 +115,7 @@ class _Table:
     def _read_on(self) -> Generator[RawRecord | Rejected, None, bool]:
         """Yield records until lines must be read again; return whether the end is reached."""
         lines, names, header, source = self.lines, self.names, self.header, self.source
-        width, first = len(names), self.start
+        width, first, formulas = len(names), self.start, self.dialect.formulas
         rows = self.dialect.read(lines.feed(first))
         end = first
         while True:
@@ -131,10 +131,12 @@ class _Table:
             end = first + rows.line_num
             if lines.rejected:
                 yield from lines.rejected_before(end)
+            if formulas:
+                cells = [cell[2:-1] if is_formula(cell) else cell for cell in cells]
             if end - start == 1 and len(cells) == width:  # most rows, by far
                 if cells == header:
                     self.progress.skip("a repeated header")
-                elif any(cells):
+                elif cells[0] or any(cells):
                     yield RawRecord(source, end, dict(zip(names, cells, strict=True)))
                 else:
                     self.progress.skip("an empty row")
@@ -146,15 +148,29 @@ class _Table:
 
     def _read_header(self) -> Rejected | None:
         rows = self.dialect.read(self.lines.feed(self.start))
+        line = self.dialect.header_line
         try:
             with _no_limit():
                 self.header = next(rows, [])
         except csv.Error as error:
             reason = f"the header cannot be read ({error})"
-            return Rejected(reason, source=self.source, line=self.dialect.header_line, ends=True)
-        self.start += rows.line_num
+            return Rejected(reason, source=self.source, line=line, ends=True)
+        end = self.start + rows.line_num
+        if self.header and (
+            end > self.lines.end or self._is_stray(self.lines.between(self.start, end))
+        ):
+            raise InputError(
+                f"{self.source}: a quotation mark in the header, line {line}, is never closed; "
+                "mend that line"
+            )
+        self.start = end
         self.names = column_names(self.header)
         return None
+
+    def _is_stray(self, texts: list[str]) -> bool:
+        """Tell whether a row below has as many cells as the first line of the header."""
+        first, *others = (text.count(self.dialect.delimiter) for text in texts)
+        return first > 0 and first in others
 
     def _after_error(self, error: str, end: int) -> Iterator[RawRecord | Rejected]:
         r"""Yield what becomes of a row that the parser refuses, and move `start` after it.
@@ -189,10 +205,9 @@ class _Table:
                 self.progress.skip("an empty row")
             self.start = end
             return
-        elif self.look.has_swallowed(texts):
-            reason = "a quotation mark is opened and never closed before the next row"
         else:
-            reason = self._misfit(cells, texts)
+            with _no_limit():
+                reason = self._misfit(cells, texts)
         if reason:
             yield self._reject(reason, end)
             return
@@ -209,6 +224,8 @@ class _Table:
 
     def _misfit(self, cells: list[str], texts: list[str]) -> str:
         """Return why a row does not fit the header; rows that end early are fine."""
+        if self.look.has_swallowed(texts):
+            return "a quotation mark is opened and never closed before the next row"
         width = len(self.names)
         if len(cells) >= width:
             if not any(cells[width:]):

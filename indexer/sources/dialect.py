@@ -40,6 +40,8 @@ class Dialect:
 
     Attributes:
         backslash: a quotation mark within a cell has a backslash before it.
+        spaced: spaces after a delimiter are no part of a cell, so that quotes may follow them.
+        formulas: codes are guarded from spreadsheets as in ="007".
         header_line: the line where the header begins, from 1.
 
     """
@@ -47,6 +49,8 @@ class Dialect:
     delimiter: str
     quote: str = '"'
     backslash: bool = False
+    spaced: bool = False
+    formulas: bool = False
     header_line: int = 1
 
     def read(self, lines: Iterable[str], *, strict: bool = False) -> Rows:
@@ -58,6 +62,7 @@ class Dialect:
             delimiter=self.delimiter,
             quotechar=self.quote,
             escapechar="\\" if self.backslash else None,
+            skipinitialspace=self.spaced,
             strict=strict,
         )
         return rows
@@ -170,17 +175,32 @@ def _fit(cells: list[str], width: int) -> float:
 
 
 def _quotes(trial: _Trial, lines: list[str]) -> _Trial:
-    """Return the trial with the quotes that leave the fewest rows broken."""
-    sample = "".join(lines)
+    """Return the trial with the quotes and spaces that leave the fewest rows broken."""
     if _are_single_quoted(trial):
         other = _Trial.of(replace(trial.dialect, quote="'"), lines)
         if other.score >= trial.score and other.width >= trial.width:
             trial = other
+    sample = "".join(lines)
+    if " " + trial.dialect.quote in sample:
+        trial = _less_broken(trial, replace(trial.dialect, spaced=True), lines)
     if "\\" + trial.dialect.quote in sample:
-        other = _Trial.of(replace(trial.dialect, backslash=True), lines)
-        if _broken(other, lines) < _broken(trial, lines):
-            trial = other
+        trial = _less_broken(trial, replace(trial.dialect, backslash=True), lines)
+    names = trial.rows[trial.header] if trial.rows else []
+    if len(names) > 1 and all(name.startswith(" ") for name in names[1:]):
+        trial = _Trial.of(replace(trial.dialect, spaced=True), lines)
+    if any(is_formula(cell) for cells in trial.rows for cell in cells):
+        return replace(trial, dialect=replace(trial.dialect, formulas=True))
     return trial
+
+
+def _less_broken(trial: _Trial, dialect: Dialect, lines: list[str]) -> _Trial:
+    other = _Trial.of(dialect, lines)
+    return other if _broken(other, lines) < _broken(trial, lines) else trial
+
+
+def is_formula(cell: str) -> bool:
+    """Tell whether a cell is a text that is guarded as a formula, such as ="007"."""
+    return len(cell) > 2 and cell.startswith('="') and cell.endswith('"') and cell.count('"') == 2
 
 
 def _are_single_quoted(trial: _Trial) -> bool:

@@ -39,6 +39,7 @@ _ALPHABETS = {  # German before all: where letters do not tell, the more common 
     ),
     "iso8859_2": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áéíóöőúüű", "čćđšž"),
     "cp1254": ("çğıöşüâî",),
+    "cp850": ("äöüß", "àâçéèêëîïôùûü", "áéíóúüñ", "åäöé"),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž"),
 }  # fmt: skip
 LATIN = frozenset(_ALPHABETS)
@@ -66,8 +67,10 @@ def tell_encoding(head: bytes) -> str:
     return _tell_wide(head) or _tell_by_lines(head)
 
 
-def check_encoding(name: str) -> str:
-    """Return the name that Python has for an encoding.
+def check_encoding(name: str, head: bytes | None = None) -> str:
+    """Return the name that Python has for an encoding that the user gave.
+
+    With the beginning of the text, UTF-16 and UTF-32 that lack a mark are told by it.
 
     Raises:
         InputError: it is none of a text.
@@ -76,9 +79,16 @@ def check_encoding(name: str) -> str:
     try:
         found = codecs.lookup(name).name
         "".encode(found)
-    except (LookupError, ValueError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:
         known = "utf-8, utf-16-le, cp1252, cp1250, mac_roman, shift_jis"
         raise InputError(f"--encoding {name}: unknown; known are {known} and others") from error
+    if (
+        head is not None
+        and found in ("utf-16", "utf-32")
+        and not any(head.startswith(mark) for mark, of in _MARKS if of == found)
+    ):
+        told = _tell_wide(head) or ""
+        return told if told.startswith(found) else f"{found}-le"
     return found
 
 

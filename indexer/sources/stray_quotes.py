@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +11,7 @@ from .dialect import Dialect
 
 _SAMPLE_ROWS = 200
 _MOST = 0.9
-_LIKELY = 0.6
+_LIKELY = 0.75
 _POSSIBLE = 0.5
 _FEWEST_WITHOUT_LOOK = 3
 
@@ -25,11 +26,7 @@ def _has_no_letter(cell: str) -> bool:
     return not any(mark.isalpha() for mark in cell)
 
 
-def _is_one_word(cell: str) -> bool:
-    return " " not in cell
-
-
-_CHECKS: tuple[Check, ...] = (_has_digit, _has_no_letter, _is_one_word)
+_CHECKS: tuple[Check, ...] = (_has_digit, _has_no_letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class RowLook:
     """What the rows of a table look like, one a line.
 
     Attributes:
-        width: cells of the header.
+        width: cells of most rows.
         checks: for each column what most of its cells pass.
 
     """
@@ -50,7 +47,11 @@ class RowLook:
     def told(cls, dialect: Dialect, width: int, lines: Sequence[str]) -> Self:
         """Learn it from the first lines after the header that are rows by themselves."""
         alone = (dialect.alone(line, strict=True) for line in lines[:_SAMPLE_ROWS])
-        rows = [cells for cells in alone if len(cells) == width]
+        filled = [cells for cells in alone if cells]
+        # All rows may be shorter than the header, or end with a delimiter that it lacks.
+        [(usual, times)] = Counter(map(len, filled)).most_common(1) or [(width, 0)]
+        width = usual if 2 * times > len(filled) else width
+        rows = [cells for cells in filled if len(cells) == width]
         return cls(dialect, width, tuple(_passed(column) for column in zip(*rows, strict=True)))
 
     def likeness(self, line: str) -> float:
@@ -69,20 +70,24 @@ class RowLook:
     def has_swallowed(self, lines: Sequence[str]) -> bool:
         """Tell whether the lines of one row, are several rows, though its width is right.
 
-        Where a quotation mark is stray, the line it stands in has as many cells as the header,
+        Where a quotation mark is stray, the line it stands in has as many cells as other rows,
         unless more of it is damaged, and so have all that follow, to the one with the next mark.
         The lines of a long text do not, and what stands in their columns looks different.
         """
         if len(lines) < (2 if any(self.checks) else 1 + _FEWEST_WITHOUT_LOOK):
             return False
-        alike = [self.likeness(line) >= _LIKELY for line in lines[1:]]
-        if not alike[-1] or sum(alike) < 0.8 * len(alike):
+        if self.likeness(lines[-1]) < _POSSIBLE:
             return False
-        return self._has_width(lines[0]) or not self.dialect.is_well_formed(lines)
+        well_formed = self.dialect.is_well_formed(lines)
+        likely = _LIKELY if well_formed else _POSSIBLE
+        alike = sum(self.likeness(line) >= likely for line in lines[1:])
+        if alike < 0.8 * (len(lines) - 1) or self.likeness(lines[-1]) < likely:
+            return False
+        return not well_formed or self._has_width(lines[0])
 
     def seems_endless(self, lines: Sequence[str]) -> bool:
         """Tell whether half of the lines that a cell holds so far look like rows."""
-        alike = sum(self.likeness(line) >= _LIKELY for line in lines[1:])
+        alike = sum(self.likeness(line) >= _POSSIBLE for line in lines[1:])
         return 2 * alike >= len(lines) > 1
 
     def next_row(self, lines: Sequence[str]) -> int:

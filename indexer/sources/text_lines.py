@@ -27,7 +27,7 @@ def first_lines(head: bytes, encoding: str) -> tuple[list[str], str]:
     Lines that end with "\r" alone must be many: in a long text it may stand for anything.
     """
     decoder = codecs.getincrementaldecoder(_decodes(encoding))("replace")
-    text = decoder.decode(head).removeprefix("\ufeff")
+    text = decoder.decode(head).lstrip("\ufeff")
     alone = text.count("\r") - text.count("\r\n")
     newline = "" if 2 * alone > text.count("\n") else "\n"
     lines = split_lines(text, newline)
@@ -57,7 +57,7 @@ class TextLines:
         number = 1
         for block, is_whole in self._blocks():
             if number == 1 and block and isinstance(block[0], str):
-                block[0] = block[0].removeprefix("\ufeff")
+                block[0] = block[0].lstrip("\ufeff")
             lines = [line for line in block if isinstance(line, str)]
             if is_whole and len(lines) == len(block) and sum(map(len, lines)) < LONGEST_LINE:
                 yield lines

@@ -65,6 +65,41 @@ def test_what_stands_before_the_header_is_passed_over(write: Any, text: str, dia
     assert told["dialect"] == dialect
 
 
+def test_spaces_after_delimiters(write: Any) -> None:
+    text = 'id, title, price\n1, "Wok, 30", 9.00\n2, Sieve, 4.00\n'
+    assert read(write("a.csv", text))[0] == [
+        {"id": "1", "title": "Wok, 30", "price": "9.00"},
+        {"id": "2", "title": "Sieve", "price": "4.00"},
+    ]
+
+
+def test_codes_that_are_guarded_as_formulas(write: Any) -> None:
+    text = 'sku,title,ean\n="007",Wok,="0012"\n"=""008""","Wok, 30","=""0013"""\n'
+    assert [list(each.values()) for each in read(write("a.csv", text))[0]] == [
+        ["007", "Wok", "0012"],
+        ["008", "Wok, 30", "0013"],
+    ]
+
+
+def test_a_header_that_is_never_closed_is_an_error(write: Any) -> None:
+    for later in ("3,Pan,5.00", '3,"Pan, 20",5.00'):
+        text = f'id,"title,price\n1,Wok,9.00\n2,Sieve,4.00\n{later}\n'
+        with pytest.raises(InputError, match="mark in the header, line 1, is never closed"):
+            read(write("a.csv", text))
+    assert read(write("b.csv", 'id,"title","price\n(EUR)"\n1,Wok,9.00\n'))[0] == [
+        {"id": "1", "title": "Wok", "price\n(EUR)": "9.00"}
+    ]
+
+
+def test_a_stray_quotation_mark_where_rows_are_shorter_than_the_header(write: Any) -> None:
+    rows = [f"{n},Wok {n},{n}.00" for n in range(20)]
+    rows[4] = '4,"Wok 4,4.00'
+    rows[9] = '9,"Wok, 9",9.00'
+    fields, rejected, _ = read(write("a.csv", "\n".join(["id,title,price,note,x", *rows, ""])))
+    assert [each.line for each in rejected] == [6]
+    assert len(fields) == 19
+
+
 def test_decimal_commas_are_no_delimiters(write: Any) -> None:
     rows = "".join(f"{n};Wok {n}, schwarz;{n},90;1,5\n" for n in range(1, 9))
     fields, _, told = read(write("a.csv", "Nr;Name;Preis;Liter\n" + rows))
@@ -110,7 +145,7 @@ def test_a_backslash_before_the_end_of_a_cell_is_itself(write: Any) -> None:
 
 
 LANGUAGES = {
-    "German": ("Nr;Name\n1;Großer Kochtopf für Gemüse\n2;Löffel, weiß\n", "cp1252 mac_roman"),
+    "German": ("Nr;Name\n1;Großer Kochtopf für Gemüse\n2;Löffel, weiß\n", "cp1252 mac_roman cp850"),
     "French": ("Réf;Nom\n1;Poêle à crêpes émaillée\n2;Théière, façon été\n", "cp1252 mac_roman"),
     "Swedish": ("Nr;Namn\n1;Blå kåpa för kök\n2;Hängare, trä\n", "cp1252 mac_roman"),
     "Spanish": ("Nº;Nombre\n1;Sartén pequeña\n2;Cajón, jardín\n", "cp1252 mac_roman"),
@@ -218,14 +253,14 @@ HEADER = "id,title,price,brand"
 @pytest.mark.parametrize(
     ("bad", "closing"),
     [
-        ('x,"17 inch arm,13.00,Norden', None),
-        ('x,arm,13.00,"Norden', None),
-        ('"x,arm,13.00,Norden', None),
-        ('x,"17 inch arm,13.00,Norden', 'y,"Norden shelf",19.00,Norden'),
-        ('x,"17 inch arm,13.00,Norden', 'y,"Norden shelf, nine",19.00,Norden'),
-        ('x,"17 inch arm,13.00,Norden', 'y,shelf 9",19.00,Norden'),
-        ('x,arm,13.00,"Norden', '"y",shelf,19.00,Norden'),
-        ('x,arm,13.00,"Norden', 'y,shelf,19.00,"Norden"'),
+        ('97,"17 inch arm,13.00,Norden', None),
+        ('97,arm,13.00,"Norden', None),
+        ('"97,arm,13.00,Norden', None),
+        ('97,"17 inch arm,13.00,Norden', '98,"Norden shelf",19.00,Norden'),
+        ('97,"17 inch arm,13.00,Norden', '98,"Norden shelf, nine",19.00,Norden'),
+        ('97,"17 inch arm,13.00,Norden', '98,shelf 9",19.00,Norden'),
+        ('97,arm,13.00,"Norden', '"98",shelf,19.00,Norden'),
+        ('97,arm,13.00,"Norden', '98,shelf,19.00,"Norden"'),
     ],
 )
 def test_a_stray_quotation_mark_costs_its_own_row(
@@ -261,6 +296,13 @@ def test_a_cell_of_several_lines_is_kept(write: Any, cell: str, column: int) -> 
     fields, rejected, _ = read(write("a.csv", as_text(",", rows=table)))
     assert not rejected
     assert [list(each.values()) for each in fields] == table[1:]
+
+
+def test_two_short_lines_in_the_last_of_two_cells_are_kept(write: Any) -> None:
+    text = 'id,title\nA-1,"Warm\nred, blue"\nA-2,"Soft\nrot,blau"\nA-3,x\nA-4,y\n'
+    fields, rejected, _ = read(write("a.csv", text))
+    assert [each["title"] for each in fields] == ["Warm\nred, blue", "Soft\nrot,blau", "x", "y"]
+    assert not rejected
 
 
 def test_a_file_cut_within_a_text_gives_no_rows_of_its_lines(write: Any) -> None:
