@@ -198,5 +198,7 @@ def _address(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     parts = _NEXT_ADDRESS.split(value.strip().replace("&amp;", "&"))
-    printable = "".join(mark for mark in parts[0] if mark.isprintable())
-    return printable or None
+    found = parts[0]
+    if not found.isprintable():
+        found = "".join(mark for mark in found if mark.isprintable())
+    return found or None

@@ -19,6 +19,14 @@ _BLOCK = re.compile(
     r"ul)\b)",
     re.IGNORECASE,
 )
+_PLAIN_TAG = re.compile(
+    r"""</?[a-zA-Z][^<>"'\x00]*(?:"[^"<>\x00]*"[^<>"'\x00]*|'[^'<>\x00]*'[^<>"'\x00]*)*>"""
+)
+_NO_TEXT = re.compile(
+    r"<(?:script|style|template|noscript|title|textarea|xmp|iframe|noembed|noframes|plaintext|"
+    r"svg|math|select|frameset|head|[!?])",
+    re.IGNORECASE,
+)
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\u2066-\u206f\ufeff\ufff9-\ufffb]"
@@ -64,7 +72,12 @@ _clean_short = lru_cache(maxsize=1 << 16)(_clean)
 
 def _strip_tags(text: str) -> str:
     """Return the text of an HTML fragment; block elements end words, inline ones do not."""
-    document = LexborHTMLParser(_BLOCK.sub(" <", text.replace("\x00", "")))
+    spaced = _BLOCK.sub(" <", text.replace("\x00", ""))
+    if not _NO_TEXT.search(spaced):  # plain tags need no parser, which takes five times as long
+        bare = _PLAIN_TAG.sub("", spaced)
+        if "<" not in bare:
+            return html.unescape(bare)
+    document = LexborHTMLParser(spaced)
     document.strip_tags(["script", "style", "template", "noscript"], recursive=True)
     root = document.root
     return root.text(separator="") if root is not None else ""

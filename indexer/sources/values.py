@@ -13,7 +13,7 @@ from .names import fold_name
 from .prices import UNKNOWN, PriceStyle, is_plain_price, parse_price
 from .text import clean_text
 
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?")
+NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?|\.[0-9]{1,12})")
 """A text that is a number and nothing else; "007" is not, and neither is a 20-digit code."""
 
 _NULLS = frozenset({"", "null", "nan", "n/a", "#n/a"})

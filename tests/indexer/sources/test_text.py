@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import ftfy
 import pytest
+from dsv3.indexer.sources import text as text_module
 from dsv3.indexer.sources.text import clean_text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +72,31 @@ def test_mending_is_that_of_ftfy(encoding: str, text: str) -> None:
     settings = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False)
     for broken in (text, text.encode().decode(encoding, "replace")):
         assert clean_text(broken) == clean_text(ftfy.fix_text(broken, settings))
+
+
+PARTS = (
+    *("<p>", "</p>", "<br>", "<b>", "</b>", '<a href="x">', "</a>", "<img src='y' alt=\"q > r\">"),
+    *(
+        "text",
+        "&amp;",
+        "&lt;b&gt;",
+        "&eacute",
+        "a < b",
+        ">",
+        '"',
+        "<li>",
+        "<div class=a>",
+        "&nbsp;",
+    ),
+    *("<script>no</script>", "<!-- no -->", "<style>no</style>", "\n", "</br>", "&amp;lt;"),
+)
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=9).map("".join))
+def test_plain_tags_are_taken_out_as_a_parser_would(markup: str) -> None:
+    quick = clean_text(markup)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_module, "_PLAIN_TAG", re.compile("(?!)"))
+        text_module._clean_short.cache_clear()
+        assert clean_text(markup) == quick
+        text_module._clean_short.cache_clear()
