@@ -341,6 +341,7 @@ def records(done: Ingested) -> dict[str, Any]:
         "deleted": done.deleted,
         "duplicate_ids": done.duplicates,
         "rejected": dict(done.rejected),
+        "unchanged_sources": done.met.unchanged,
         "skipped": dict(done.met.skipped),
         "unpublished": dict(done.met.unpublished),
         "cut": dict(done.met.cut),

@@ -229,6 +229,8 @@ def _show_records(console: Console, done: Ingested, shop: str) -> None:
 
 def _show_met(console: Console, done: Ingested) -> None:
     met = done.met
+    for source in met.unchanged:
+        console.print(Text(f"Not read, as it has not changed since the last run: {source}"))
     for what, count in met.skipped.items():
         console.print(Text(f"Passed over: {count:,} {what}"))
     for why, count in met.unpublished.items():

@@ -104,5 +104,9 @@ def index_shop(
                 shop.remove_unless_filled(and_folder=made)
             raise
         shop.remember(settings)
+        if ingested is not None and ingested.met.fetched and not ingested.kept:
+            from .sources.fetch import remember
+
+            remember(shop.fetched, ingested.met.fetched)
         pruned = prune_cache(shop, encoder) if prune else 0
     return Indexed(ingested, built, products, pruned, time.monotonic() - begin)

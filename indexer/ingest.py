@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -114,12 +114,16 @@ def ingest(
         raise InputError(f"the share to delete is between 0 and 1, not {reading.most_deleted:g}")
     counts = Ingested()
     seen = _SeenRows()
+    # What is gone can only be told where all sources are read, and none of what is gone is unread.
+    if len(catalog) and not (reading.sync and len(reading.sources) > 1):
+        options = replace(reading.options, fetched=shop.fetched)
+        reading = replace(reading, options=options)
     with RejectedFile(shop.rejected) as rejected:
         for batch in _read(reading, counts, rejected, progress, on_recognised):
             _take(batch, catalog, counts, seen, rejected, strict=reading.strict)
     if counts.none_taken:
         raise InputError(counts.none_taken)
-    if reading.sync:
+    if reading.sync and not counts.met.unchanged:
         _delete_unseen(catalog, counts, seen, reading.most_deleted)
     return counts
 
@@ -167,7 +171,9 @@ def _read(
         reading.sources,
         overrides=reading.fields,
         price_unit=reading.price_unit,
-        options=reading.options,
+        options=replace(
+            reading.options, reading=repr((sorted(reading.fields.items()), reading.price_unit))
+        ),
         on_recognised=recognised,
         progress=met,
     )

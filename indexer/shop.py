@@ -40,6 +40,7 @@ class Shop:
         self.embeddings = self.folder / "embeddings.sqlite"
         self.sqlite = self.folder / "catalog.sqlite"
         self.rejected = self._place / "rejected.jsonl"
+        self.fetched = self._place / "fetched.json"
         self._settings = self._place / "settings.json"
 
     @classmethod

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
@@ -68,9 +69,8 @@ def fetched(
 
     """
     shown = shown_address(spec)
-    key = blake2b(
-        repr((spec, options.encoding, options.items)).encode(), digest_size=16
-    ).hexdigest()
+    asked = repr((spec, replace(options, fetched=None)))
+    key = blake2b(asked.encode(), digest_size=16).hexdigest()
     before = remembered(options.fetched).get(key, {})
     with tempfile.TemporaryFile() as file, _without_log():
         try:

@@ -94,8 +94,14 @@ class _Bounded:
 
 
 def is_json_lines(head: bytes) -> bool:
-    """Tell whether whole objects stand on lines: one before another, or two among the first ten."""
+    """Tell whether whole objects stand on lines, though some are damaged.
+
+    One stands before another, two stand among the first ten lines, or one that looks like an object
+    from brace to brace stands before the beginning of another.
+    """
     first, _, rest = head.removeprefix(_BOM).lstrip().partition(b"\n")
+    if first[:1] == b"{" and first.rstrip()[-1:] == b"}" and rest.lstrip().startswith(b"{"):
+        return True
     if _is_object(first):
         return rest.lstrip().startswith(b"{") or any(map(_is_object, rest.split(b"\n", 9)[:9]))
     return sum(map(_is_object, rest.split(b"\n", 9)[:9])) >= 2

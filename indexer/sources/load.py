@@ -235,7 +235,7 @@ def _read_member(
         raise InputError(f"{name} asks for a password; unpack it and give the files")
     try:
         raw = packed.open(member)
-    except (BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except (BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         reason = f"the file in the archive cannot be read ({error})"
         yield Rejected(reason, source=name, line=1, ends=True)
         return

@@ -25,6 +25,7 @@ _SEVERAL = frozenset(each.name for each in KNOWN_FIELDS if each.several)
 _KEPT_ANYWAY = frozenset(each.name for each in KNOWN_FIELDS if each.by_name)
 _LOOKS = {each.name: each.look for each in KNOWN_FIELDS if each.look is not None}
 _COLUMNS_LISTED = 40
+_LONGEST_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _check_needed(chosen: Mapping[str, Choice], samples: Samples, source: str) -
 
 
 def _listed(samples: Samples) -> str:
-    names = list(samples)
+    names = [" ".join(name.split())[:_LONGEST_LISTED] for name in samples]
     more = f" and {len(names) - _COLUMNS_LISTED} more" if len(names) > _COLUMNS_LISTED else ""
     return (", ".join(names[:_COLUMNS_LISTED]) or "(none)") + more
 

@@ -54,6 +54,8 @@ class ReadOptions:
         include_unpublished: take in what its platform marks as not for sale, too.
         allow_private: addresses of sources may lead into private networks.
         fetched: the file that says what was last fetched from which address; None: fetch anew.
+        reading: what else decides how records become products: what was fetched for another
+            reading is fetched anew.
 
     """
 
@@ -62,6 +64,7 @@ class ReadOptions:
     include_unpublished: bool = False
     allow_private: bool = False
     fetched: Path | None = None
+    reading: str = ""
 
 
 @dataclass(slots=True)
