@@ -37,8 +37,25 @@ class ShopError(Dsv3Error):
     """A shop that is missing, empty, or does not fit what was asked of it."""
 
 
+class UnreadableError(ShopError):
+    """A part of a shop that is there but may not be read; it is not damaged."""
+
+    def __init__(self, path: object, why: str | None) -> None:
+        super().__init__(f"{path} cannot be read: {why or 'no permission'}")
+
+
 class DiskFullError(ShopError):
-    """A file system with no room for what was to be written."""
+    """A file system with no room for what was to be written.
+
+    Attributes:
+        what: was to be written.
+        then: what holds and what to do.
+    """
+
+    def __init__(self, what: str, then: str = "") -> None:
+        self.what = what
+        self.then = then
+        super().__init__(f"{what}; {then}" if then else what)
 
 
 class EncoderError(Dsv3Error):

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import DiskFullError, InputError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _CHUNK = 1 << 20
 _TEMPORARY = re.compile(r"\..+\.unfinished-[0-9]+")
@@ -154,26 +158,29 @@ def sync_tree(folder: Path) -> None:
 
 
 @contextmanager
-def full_disk_told(path: Path, then: str) -> Iterator[None]:
+def full_disk_told(path: Path, then: str = "") -> Iterator[None]:
     """Raise what a full disk made a block raise as one clear error, whichever library met it.
 
     Args:
         path: what is being written; named where the error names no file itself.
-        then: what holds and what to do, as the end of the message.
+        then: what holds and what to do, as the end of the message; empty where a block around
+            this one says it.
 
     Raises:
         DiskFullError: there was no room for what was to be written.
     """
     try:
         yield
-    except DiskFullError:
+    except DiskFullError as error:
+        if then and error.then == "":
+            raise DiskFullError(error.what, then) from error
         raise
     except BaseException as error:
         full = _met_full_disk(error, path)
         if full is None:
             raise
         written = named(getattr(full, "filename", None) or path)
-        raise DiskFullError(f"no room left on the disk to write {written}; {then}") from error
+        raise DiskFullError(f"no room left on the disk to write {written}", then) from error
 
 
 def _met_full_disk(error: BaseException | None, path: Path) -> BaseException | None:
@@ -231,15 +238,26 @@ def sqlite_fault(path: Path) -> str | None:
     """
     import sqlite3
 
+    try:
+        with closing(sqlite_to_read(path)) as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        return str(error)
+    return None if found == "ok" else found.replace("\n", " ")
+
+
+def sqlite_to_read(path: Path) -> sqlite3.Connection:
+    """Open an SQLite file to read; at rest it is whole and needs neither lock nor shared memory.
+
+    A log beside it means that a writer is at work, or was killed: then SQLite joins both, for
+    which it may have to make a file of shared memory.
+    """
+    import sqlite3
+
     log = path.with_name(f"{path.name}-wal")
     at_rest = not log.exists() or not log.stat().st_size
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
-    try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=60)) as connection:
-            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if found == "ok" else found.replace("\n", " ")
+    return sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
 
 
 def folder_bytes(folder: Path) -> int:

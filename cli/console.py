@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,9 @@ STAGES = {
 }
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SUSPECT = re.compile("[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f]")
+_STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # Unicode's categories
+_JOINERS = "\u200c\u200d"  # of letters and of emoji
 
 
 def visible(text: str) -> str:
@@ -44,7 +47,15 @@ def visible(text: str) -> str:
     Escape sequences in headers, cells and messages end here. They are spelled as in JSON, so that
     JSON stays the same.
     """
-    return _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
+    return _SUSPECT.sub(_spelled, text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    mark = found[0]
+    if unicodedata.category(mark) not in _STEERING or mark in _JOINERS:
+        return mark
+    units = mark.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2))
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -62,7 +73,7 @@ def console(*, stderr: bool = False) -> Console:
     class Plain(Console):
         def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
             for segment in super().render(renderable, options):
-                if not segment.control and _UNSEEN.search(segment.text):
+                if not segment.control and _SUSPECT.search(segment.text):
                     segment = Segment(visible(segment.text), segment.style)
                 yield segment
 

@@ -29,7 +29,7 @@ from ..encoder.corpus.cache import EmbeddingCache
 from ..encoder.corpus.fill import EncodeStats, fill_cache
 from ..encoder.truncation import truncate
 from ..errors import EncoderError, RecordError, ShopError
-from ..files import sqlite_fault
+from ..files import full_disk_told, sqlite_fault
 from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
@@ -124,7 +124,11 @@ def build_generation(
     if previous is not None and previous.manifest.sequence == sequence and previous.derived_alike:
         return None
     build = _Build(shop, catalog, settings, encoder, progress, previous, sequence, workers)
-    return build.run(digest)
+    build.rebuild = rebuild
+    built = build.run(digest)
+    if rebuild:
+        shop.generations.remove_damaged()
+    return built
 
 
 def prune_cache(shop: Shop, encoder: Encoder) -> int:
@@ -185,6 +189,7 @@ class _Build:
         self.progress = progress
         self.previous = previous
         self.sequence = sequence
+        self.rebuild = False
         self.identity = catalog.identity
         self.since = previous.manifest.sequence if previous else 0
         self.old_ledger = previous.ledger if previous else Ledger()
@@ -194,16 +199,20 @@ class _Build:
         self.workers = workers
 
     def run(self, digest: str) -> Built:
-        try:
-            return self._run(digest)
-        except sqlite3.DatabaseError as error:
-            raise EncoderError(
-                f"{self.shop.embeddings} cannot be used ({error}); it can be computed again with: "
-                f"dsv3 index --rebuild --into {self.shop.folder}"
-            ) from error
+        with full_disk_told(self.shop.folder / "generations"):
+            try:
+                return self._run(digest)
+            except sqlite3.DatabaseError as error:
+                with full_disk_told(self.shop.embeddings):
+                    raise EncoderError(
+                        f"{self.shop.embeddings} cannot be used ({error}); it can be computed "
+                        f"again with: dsv3 index --rebuild --into {self.shop.folder}"
+                    ) from error
 
     def _run(self, digest: str) -> Built:
         with EmbeddingCache(self.shop.embeddings) as cache:
+            if self.rebuild:
+                cache.drop_damaged()
             number = self.shop.generations.next_number()
             with self.shop.generations.writing(number) as folder:
                 changed, deleted, stats = self._read(cache, folder)

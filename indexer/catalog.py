@@ -22,8 +22,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from ..errors import InputError, MissingExtra, RecordError, ShopError
+from ..files import sqlite_to_read
 from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
-from .product import Product, check_product, product_digest
+from .product import Product, is_as_stored, plain_product, product_digest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -93,7 +94,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A checked product to be written, with the digest of the record it was read from."""
+    """A product to be written, with the digest of the record it was read from."""
 
     product: Product
     source_digest: bytes | None = None
@@ -355,16 +356,42 @@ class Catalog:
         return [found.get(row) for row in rows]
 
     def changes(self, since: int = 0) -> Iterator[Change]:
-        """Stream the latest change of each product changed after `since`, oldest first."""
-        columns = [_products.c.sequence, _products.c.row, _products.c.deleted, *_PRODUCT_COLUMNS]
-        statement = (
-            sa.select(*columns).where(_products.c.sequence > since).order_by(_products.c.sequence)
-        )
+        """Stream the latest change of each product changed after `since`, oldest first.
+
+        Raises:
+            ShopError: one is no longer what was stored.
+        """
+        for change, whole in self._changes(since):
+            if not whole:
+                raise ShopError(
+                    f"product {change.product_id[:60]!r} is not as the catalog stored it: put a "
+                    "copy of the catalog back, or delete the product and read it again; the "
+                    "damaged products and the commands are told by: dsv3 info --check SHOP"
+                )
+            yield change
+
+    def damaged(self) -> Iterator[str]:
+        """Stream the ids of the products that are no longer what was stored."""
+        return (change.product_id for change, whole in self._changes(0) if not whole)
+
+    def _changes(self, since: int) -> Iterator[tuple[Change, bool]]:
+        """Stream changes, and whether each is what was stored."""
+        of = _products.c
+        columns = [of.sequence, of.row, of.deleted, of.content_digest, of.source_digest]
+        statement = sa.select(*columns, *_PRODUCT_COLUMNS).order_by(of.sequence)
+        if since:  # a damaged number is none that can be told from others
+            statement = statement.where(of.sequence > since)
         with self._engine.connect() as connection:
             streamed = connection.execution_options(yield_per=_BATCH).execute(statement)
-            for sequence, row, deleted, *values in streamed:
-                product = None if deleted else _product(values)
-                yield Change(sequence, row, values[0], product)
+            for sequence, row, deleted, digest, source_digest, *values in streamed:
+                product = _product(values)
+                if deleted:  # what was deleted was emptied
+                    emptied = (product.description, product.codes, product.attributes)
+                    whole = source_digest is None and not any(emptied)
+                    yield Change(sequence, row, product.product_id, None), whole
+                else:
+                    whole = is_as_stored(product, digest)
+                    yield Change(sequence, row, product.product_id, product), whole
 
     def live_rows(self) -> Iterator[int]:
         """Stream the row numbers of the products that are there."""
@@ -407,8 +434,12 @@ def _url(url: str | Path) -> sa.URL:
             f"the catalog {url.rpartition('@')[2]!r} is no database URL such as "
             "sqlite:///shop.db or postgresql+psycopg://user@host/shop"
         ) from None
-    if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
-        raise InputError(f"the catalog {url} would be lost with the process; name a file")
+    if found.get_backend_name() == "sqlite":
+        file = found.database or ""
+        if file in ("", ":memory:") or "mode=memory" in url or file.startswith("file::memory:"):
+            raise InputError(f"the catalog {url} would be lost with the process; name a file")
+        if file.startswith("file:") or found.query:
+            raise InputError(f"the catalog {url}: name its file alone, as in sqlite:///shop.db")
     return found
 
 
@@ -420,7 +451,7 @@ def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
         raise ShopError(f"a catalog lives in sqlite or postgresql, not in {url.get_backend_name()}")
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
-        "json_deserializer": orjson.loads,
+        "json_deserializer": _from_json,
     }
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(url, **options)
@@ -437,17 +468,36 @@ def _engine(url: sa.URL, mode: Mode) -> sa.Engine:
         return engine
     # No connection is kept: each is opened in the way that suits the moment.
     pool = sa.pool.NullPool
-    return sa.create_engine(url, **options, creator=lambda: _connect_to_read(path), poolclass=pool)
+    return sa.create_engine(url, **options, creator=lambda: sqlite_to_read(path), poolclass=pool)
 
 
 def _tell_damage(context: sa.engine.ExceptionContext) -> None:
     """Say in one line that SQLite found its file damaged, whatever was being done."""
     error = context.original_exception
-    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in _DAMAGED:
-        raise ShopError(
-            f"the catalog is damaged ({error}): put a copy back, or move it away and read the "
-            "sources anew with: dsv3 index SOURCE --into SHOP --adopt-catalog"
-        ) from None
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)  # none where the driver itself found it
+        damaged = code in _DAMAGED or "decode" in str(error)
+    else:
+        damaged = isinstance(error, UnicodeDecodeError)
+    if damaged:
+        raise _damaged(error) from None
+
+
+_RESTORE = (
+    "put a copy back, or move it away and read the sources anew with: "
+    "dsv3 index SOURCE --into SHOP --adopt-catalog"
+)
+
+
+def _damaged(error: object) -> ShopError:
+    return ShopError(f"the catalog is damaged ({error}): {_RESTORE}")
+
+
+def _from_json(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _damaged(error) from None
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
@@ -455,22 +505,14 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=_BUSY, check_same_thread=False)
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a file for a moment. At rest it is whole and needs neither lock nor shared memory.
-
-    A log beside it means that a writer is at work, or was killed: then SQLite joins both, for
-    which it may have to make a file of shared memory.
-    """
-    log = path.with_name(f"{path.name}-wal")
-    at_rest = not log.exists() or not log.stat().st_size
-    return _connect(path, "mode=ro&immutable=1" if at_rest else "mode=ro")
-
-
 def _prepare_to_write(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by us, with BEGIN IMMEDIATE
     cursor = connection.cursor()
-    for pragma in ("synchronous = FULL", f"busy_timeout = {_BUSY * 1000}"):
-        cursor.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous = FULL", f"busy_timeout = {_BUSY * 1000}"):
+            cursor.execute(f"PRAGMA {pragma}")
+    except UnicodeDecodeError as error:  # in what SQLite says of the damage
+        raise _damaged(error) from None
     cursor.close()
 
 
@@ -514,16 +556,19 @@ def _select_by(
 
 def _product(values: Sequence[Any]) -> Product:
     named = dict(zip(_PRODUCT_FIELDS, values, strict=True))
-    return Product(
-        **named
-        | {
-            "codes": tuple(named["codes"]),
-            "attributes": {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in named["attributes"].items()
-            },
-        }
-    )
+    try:
+        return Product(
+            **named
+            | {
+                "codes": tuple(named["codes"]),
+                "attributes": {
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in named["attributes"].items()
+                },
+            }
+        )
+    except (TypeError, AttributeError) as error:
+        raise _damaged(error) from None
 
 
 def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
@@ -540,15 +585,14 @@ def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
 
 
 def _checked(item: Product | Incoming) -> Incoming:
-    if isinstance(item, Incoming):
-        return item
-    incoming = Incoming(item)
+    given, digest = (
+        (item.product, item.source_digest) if isinstance(item, Incoming) else (item, None)
+    )
     try:
-        check_product(incoming.product)
+        return Incoming(plain_product(given), digest)
     except RecordError as error:
-        name = repr(incoming.product.product_id)[:60]
+        name = repr(getattr(given, "product_id", None))[:60]
         raise RecordError(f"product {name} cannot be stored: {error.reason}") from None
-    return incoming
 
 
 def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import orjson
 
-from ..errors import ShopError
+from ..errors import ShopError, UnreadableError
 from ..files import (
     Pinned,
     checksum,
@@ -83,7 +83,7 @@ class Manifest:
         try:
             stored = orjson.loads((folder / MANIFEST).read_bytes())
         except PermissionError as error:
-            raise ShopError(f"{path} cannot be read: {error.strerror}") from None
+            raise UnreadableError(path, error.strerror) from None
         except OSError as error:
             raise ShopError(f"{path} cannot be read ({error.strerror}); {mend}") from None
         except orjson.JSONDecodeError as error:
@@ -143,13 +143,16 @@ def _stated(path: Path, name: str, folder: Path, manifest: Manifest) -> Mapping[
 
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
     """Return the names of files that are missing or not what the manifest says."""
-    return [
-        name
-        for name, stated in manifest.files.items()
-        if not (folder / name).is_file()
-        or (folder / name).stat().st_size != stated["bytes"]
-        or checksum(folder / name) != stated["blake2b"]
-    ]
+    return [name for name, stated in manifest.files.items() if not _is_whole(folder / name, stated)]
+
+
+def _is_whole(path: Path, stated: Mapping[str, Any]) -> bool:
+    try:
+        return bool(path.stat().st_size == stated["bytes"] and checksum(path) == stated["blake2b"])
+    except PermissionError as error:
+        raise UnreadableError(named(path), error.strerror) from None
+    except OSError:
+        return False
 
 
 def opening_fault(folder: Path, manifest: Manifest) -> str | None:
@@ -168,6 +171,8 @@ def opening_fault(folder: Path, manifest: Manifest) -> str | None:
                 return f"{name} is not as it was written"
         except FileNotFoundError:
             return f"{name} is missing"
+        except PermissionError as error:
+            raise UnreadableError(named(path), error.strerror) from None
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
     return None
@@ -262,6 +267,13 @@ class Sound:
     warning: str | None = None
 
 
+def _opens(held: Held, manifest: Manifest) -> bool:
+    try:
+        return opening_fault(held.place, manifest) is None
+    except UnreadableError:
+        return False
+
+
 class Generations:
     """Keeps the generations of one shop.
 
@@ -276,7 +288,7 @@ class Generations:
     @property
     def any(self) -> bool:
         """Tell whether one was ever published."""
-        return self.pointer.exists() or bool(self._published())
+        return self.pointer.exists() or bool(self.all())
 
     def current(self) -> Path | None:
         """Return the folder of the live generation; None before the first.
@@ -287,13 +299,11 @@ class Generations:
         try:
             name = self.pointer.read_text(errors="replace").strip()
         except FileNotFoundError:
-            if not self._published():
+            if not self.all():
                 return None
             raise ShopError(f"{named(self.pointer)} is gone; {self._build}") from None
         except OSError as error:
-            raise ShopError(
-                f"{named(self.pointer)} cannot be read: {error.strerror or error}"
-            ) from None
+            raise UnreadableError(named(self.pointer), error.strerror) from None
         folder = self.folder / name
         if not name.isdecimal() or not folder.is_dir():
             raise ShopError(
@@ -317,7 +327,7 @@ class Generations:
                 return Manifest.read(folder) if folder else None
         except ShopError:
             pass
-        for folder in reversed(self._published()):
+        for folder in reversed(self.all()):
             try:
                 return Manifest.read(folder)
             except ShopError:
@@ -340,9 +350,7 @@ class Generations:
                 if folder == self.current():  # no other was published meanwhile
                     Manifest.read(folder)
             except OSError as error:
-                raise ShopError(
-                    f"{named(folder)} cannot be read: {error.strerror or error}"
-                ) from None
+                raise UnreadableError(named(error.filename or folder), error.strerror) from None
 
     def hold_sound(self) -> Sound | None:
         """Return the live generation, held, or where it is damaged the one before.
@@ -351,6 +359,7 @@ class Generations:
 
         Raises:
             ShopError: no generation is whole.
+            UnreadableError: the live one may not be read.
         """
         live = fault = None
         try:
@@ -363,9 +372,11 @@ class Generations:
             if fault is None:
                 return Sound(held, manifest)
             held.close()
+        except UnreadableError:
+            raise
         except ShopError as error:
             fault = str(error).partition("; ")[0]
-        for folder in reversed(self._published()):
+        for folder in reversed(self.all()):
             if live is not None and folder.name >= live.name:
                 continue
             try:
@@ -373,7 +384,7 @@ class Generations:
                 manifest = Manifest.read(held.place)
             except (OSError, ShopError):
                 continue
-            if opening_fault(held.place, manifest) is None:
+            if _opens(held, manifest):
                 return Sound(held, manifest, self._told(live, fault, f"{folder.name} is served"))
             held.close()
         raise ShopError(self._told(live, fault, "there is no other that is whole"))
@@ -385,7 +396,7 @@ class Generations:
 
     def next_number(self) -> int:
         """Return a number no generation has had."""
-        return 1 + max((int(path.name) for path in self._published()), default=0)
+        return 1 + max((int(path.name) for path in self.all()), default=0)
 
     @contextmanager
     def writing(self, number: int) -> Iterator[Path]:
@@ -410,13 +421,25 @@ class Generations:
         write_whole(self.pointer, f"{final.name}\n".encode())
         self._remove_old()
 
-    def _published(self) -> list[Path]:
+    def all(self) -> list[Path]:
+        """Return the folders of all generations that are kept, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.iterdir() if path.name.isdecimal())
 
+    def remove_damaged(self) -> None:
+        """Remove those beside the live one whose files are not as they were written."""
+        current = self.current()
+        for folder in self.all():
+            try:
+                whole = folder == current or not damaged_files(folder, Manifest.read(folder))
+            except ShopError:
+                whole = False
+            if not whole:
+                remove_generation(folder)
+
     def _remove_old(self) -> None:
         current = self.current()
-        for folder in self._published()[:-_KEPT]:
+        for folder in self.all()[:-_KEPT]:
             if folder != current:
                 remove_generation(folder)

@@ -92,7 +92,8 @@ def index_shop(
             with shop.open_catalog(catalog_url, mode=may_make, adopt=adopt_catalog) as catalog:
                 ingested = None
                 if reading is not None:
-                    ingested = ingest(shop, catalog, reading, progress, on_recognised)
+                    with full_disk_told(shop.sqlite):
+                        ingested = ingest(shop, catalog, reading, progress, on_recognised)
                 if first:
                     shop.remember(settings)  # from here on the run can be finished without sources
                 built = build_generation(

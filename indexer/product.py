@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from operator import attrgetter
+from typing import Any
 
 import orjson
 
@@ -62,6 +63,50 @@ def product_digest(product: Product) -> bytes:
     content = [getattr(product, name) for name in _FIELDS]
     packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return blake2b(packed, digest_size=16).digest()
+
+
+def plain_product(product: Product) -> Product:
+    """Return a product of plain types, as it is read again from a catalog.
+
+    Subclasses of texts and numbers (those of numpy among them), lists and other mappings are
+    taken for what they stand for.
+
+    Raises:
+        RecordError: it is none that can be indexed; see `check_product`.
+    """
+    if not isinstance(product, Product):
+        raise RecordError(f"{_shown(product)} is no Product")
+    if not _is_plain(product):
+        check_product(product)
+        product = Product(**{name: _plain(getattr(product, name)) for name in _FIELDS})
+    if product.price is not None and not product.price:  # a database knows no -0.0
+        product = replace(product, price=0.0)
+    return product
+
+
+def _plain(value: Any, *, within: bool = False) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return int(value) if within else float(value)
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(each, within=True) for name, each in value.items()}
+    return tuple(_plain(each) for each in value)
+
+
+def is_as_stored(product: Product, digest: bytes) -> bool:
+    """Tell whether a product that was read from a catalog has the digest stored with it."""
+    if product_digest(product) == digest:
+        return True
+    if product.price is None or not product.price.is_integer():
+        return False
+    # Before a price was taken for a plain number, its digest was that of what a program gave.
+    given = (int(product.price), -product.price) if not product.price else (int(product.price),)
+    return any(product_digest(replace(product, price=price)) == digest for price in given)
 
 
 def check_product(product: Product, *, bounded: bool = True) -> None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import orjson
 
 from ..closing import Closing
-from ..errors import ShopError
+from ..errors import ShopError, UnreadableError
 from ..files import link_file, named
 from .product import Product
 
@@ -176,7 +176,7 @@ def _damaged(folder: Path, what: str) -> ShopError:
 
 
 def _unreadable(error: OSError) -> ShopError:
-    return ShopError(f"{named(error.filename)} cannot be read: {error.strerror}")
+    return UnreadableError(named(error.filename), error.strerror)
 
 
 def _product(line: bytes) -> Product:

@@ -10,11 +10,12 @@ from typing import Any, Self
 import orjson
 
 from ..errors import InputError, ShopError
-from ..files import write_whole
+from ..files import named, write_whole
 from . import template
 from .known_fields import KEYWORD_WEIGHTS
 from .typed import typed
 
+_MOST_DIM = 1 << 20
 DEFAULT_BOOSTS = KEYWORD_WEIGHTS
 
 
@@ -86,8 +87,8 @@ class Settings:
 
         template.Template(self.template)
         Analysis(self.language)
-        if self.dim is not None and self.dim < 1:
-            raise InputError(f"dim must be at least 1, not {self.dim}")
+        if self.dim is not None and not 1 <= self.dim <= _MOST_DIM:
+            raise InputError(f"dim must be between 1 and {_MOST_DIM:,}, not {self.dim}")
         kept = min(self.dim or dim, dim)
         make_index(resolve_spec(self.index, 0, kept, 0), kept)
 
@@ -96,16 +97,18 @@ class Settings:
         """Read settings; a missing file gives the defaults.
 
         Raises:
-            ShopError: the file is not what `write` wrote.
+            ShopError: the file is not what `write` wrote, or may not be read.
         """
-        if not path.exists():
-            return cls()
         try:
             stored = orjson.loads(path.read_bytes())
             return typed(cls, stored)
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            raise ShopError(f"{named(path)} cannot be read: {error.strerror or error}") from None
         except (orjson.JSONDecodeError, TypeError, InputError) as error:
             raise ShopError(
-                f"{path} cannot be read as settings: {error}; put it right, or "
+                f"{named(path)} cannot be read as settings: {error}; put it right, or "
                 "restore it from a copy"
             ) from None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ShopError
+from ..errors import Dsv3Error, ShopError, UnreadableError
 from ..files import NO_ROOM, Pinned, remove_unfinished, sync_folder
 from .generation import Generations
 from .settings import Settings
@@ -73,7 +75,7 @@ class Shop:
         try:
             pinned = Pinned(self.folder)
         except OSError as error:
-            raise ShopError(f"{self.folder} cannot be read: {error.strerror or error}") from None
+            raise UnreadableError(self.folder, error.strerror) from None
         try:
             yield Shop(self.folder, pinned)
         finally:
@@ -240,7 +242,8 @@ class Shop:
             try:
                 yield Shop(self.folder, pinned)
             except Exception as error:
-                if pinned.in_place:
+                removed = isinstance(error, Dsv3Error) and not self.folder.exists()
+                if pinned.in_place or removed:  # a first run that failed took its folder along
                     raise
                 raise ShopError(self._replaced) from error
 
@@ -295,5 +298,7 @@ def _see_folder(folder: Path) -> None:
         there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
         if not there.is_dir():
             raise ShopError(f"{there} is a file; a shop is a folder")
+        if there == folder and not os.access(there, os.R_OK | os.X_OK):
+            raise UnreadableError(there, os.strerror(errno.EACCES))
     except PermissionError as error:
-        raise ShopError(f"{error.filename} cannot be read: {error.strerror}") from None
+        raise UnreadableError(error.filename, error.strerror) from None

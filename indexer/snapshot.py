@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import ShopError
+from ..errors import ShopError, UnreadableError
 from ..files import named
 from .generation import Held, Manifest, Sound
 from .ledger import Ledger
@@ -91,7 +91,7 @@ class Snapshot:
         except ShopError as error:
             raise ShopError(named(error)) from error
         except PermissionError as error:
-            raise ShopError(named(f"{error.filename} cannot be read: {error.strerror}")) from error
+            raise UnreadableError(named(error.filename), error.strerror) from error
         except (ValueError, OSError, KeyError, TypeError, IndexError) as error:
             raise ShopError(
                 f"{self.folder} cannot be read ({named(error)}); see what is damaged with: "

@@ -315,7 +315,8 @@ class ECommRetriever(Closing):
             catalog = self.catalog
             shop.check_unmoved(catalog)
             shop.check_catalog(catalog)
-            yield catalog
+            with full_disk_told(shop.sqlite):
+                yield catalog
             settings = shop.settings
             encoder = self._encoder_named(settings.encoder)
             build_generation(shop, catalog, settings, encoder, Silent())

@@ -7,7 +7,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from ...closing import Closing
 from ...errors import EncoderError
+from ...files import sqlite_to_read
 from ..base import FloatArray, IntArray
 from ..texts.text import text_key
 
 __all__ = ["CacheSize", "EmbeddingCache", "text_key"]
 
-_FORMAT = 2
+_FORMAT = 3  # 1 had no checksums; 2 had some without
 _STORED = np.dtype("<f4")
 _CHECKSUM = struct.Struct("<I")  # behind a vector: CRC-32 of its text's key and of itself
 # A plain table with an index beside it: rows are appended, and only the small index,
@@ -41,6 +42,9 @@ _WANT = "INSERT INTO temp.wanted VALUES (?, ?)"
 _SELECT_VECTORS = """
 SELECT wanted.row, embedding.tokens, embedding.vector, embedding.rowid FROM temp.wanted
 CROSS JOIN embedding ON embedding.encoder_id = ? AND embedding.text_key = wanted.text_key
+"""
+_SELECT_ALL = """
+SELECT embedding.rowid, text_key, vector, dim FROM embedding JOIN encoder USING (encoder_id)
 """
 _SELECT_TOKENS = """
 SELECT wanted.row, embedding.tokens FROM temp.wanted
@@ -76,7 +80,7 @@ class EmbeddingCache(Closing):
                 self.path, timeout=60, isolation_level=None, check_same_thread=False
             )
             self._prepare()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise EncoderError(
                 f"{self.path} cannot be used as an embedding cache ({error}); "
                 "it holds only what can be computed again: delete it or choose another place"
@@ -95,7 +99,18 @@ class EmbeddingCache(Closing):
         run("PRAGMA temp_store = MEMORY")
         self._connection.executescript(_SCHEMA)
         if found < _FORMAT:
-            run("PRAGMA user_version = 2")
+            with self._transaction():
+                self._add_checksums()
+                run(f"PRAGMA user_version = {_FORMAT}")
+
+    def _add_checksums(self) -> None:
+        """Give a checksum to each vector of an older format."""
+        stored = self._connection.cursor().execute(_SELECT_ALL)
+        for rowid, key, vector, dim in stored:
+            if len(vector) == dim * _STORED.itemsize:
+                self._connection.execute(
+                    "UPDATE embedding SET vector = ? WHERE rowid = ?", (_packed(vector, key), rowid)
+                )
 
     def get_many(
         self, fingerprint: str, keys: Sequence[bytes]
@@ -192,6 +207,13 @@ class EmbeddingCache(Closing):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return removed
 
+    def drop_damaged(self) -> int:
+        """Delete the vectors that are no longer what was stored; returns how many."""
+        with self._lock, self._transaction():
+            damaged = [(rowid,) for rowid in _damaged_rows(self._connection)]
+            self._connection.executemany("DELETE FROM embedding WHERE rowid = ?", damaged)
+        return len(damaged)
+
     def size(self) -> CacheSize:
         """Count the vectors of each fingerprint and the bytes of the file."""
         with self._lock:
@@ -225,6 +247,8 @@ class EmbeddingCache(Closing):
             ).fetchone()
         if found is None:
             return -1, 0
+        if not all(isinstance(number, int) for number in found):
+            raise sqlite3.DatabaseError("the table of encoders is damaged")
         known = (int(found[0]), int(found[1]))
         if dim is None:
             # Inside a transaction the row may yet be rolled back; outside it is there to stay.
@@ -255,9 +279,23 @@ def _packed(vector: bytes, key: bytes) -> bytes:
 
 
 def _unpacked(stored: bytes, key: bytes, dim: int) -> FloatArray | None:
-    """Return a vector; None where it is not what was stored. dsv3 0.1 kept no checksum."""
+    """Return a vector; None where it is not what was stored."""
     size = dim * _STORED.itemsize
-    vector = stored[:size]
-    if stored not in (vector, _packed(vector, key)) or len(vector) != size:
+    if not isinstance(stored, bytes) or len(stored) != size + _CHECKSUM.size:
         return None
-    return np.frombuffer(vector, dtype=_STORED)
+    vector = stored[:size]
+    return np.frombuffer(vector, dtype=_STORED) if _packed(vector, key) == stored else None
+
+
+def damaged_vectors(path: Path) -> int:
+    """Count the vectors of a cache that are no longer what was stored; writes nothing."""
+    with closing(sqlite_to_read(path)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < _FORMAT:
+            return 0  # without checksums
+        return sum(1 for _ in _damaged_rows(connection))
+
+
+def _damaged_rows(connection: sqlite3.Connection) -> Iterator[int]:
+    for rowid, key, vector, dim in connection.execute(_SELECT_ALL):
+        if _unpacked(vector, key, dim) is None:
+            yield rowid

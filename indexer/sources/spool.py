@@ -186,8 +186,8 @@ def _disk() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise DiskFullError(
-            f"rows cannot be kept in a temporary file until their parents are known ({error}); "
-            "free some space, or name another folder in SQLITE_TMPDIR"
+            f"rows cannot be kept in a temporary file until their parents are known ({error})",
+            "free some space, or name another folder in SQLITE_TMPDIR",
         ) from None
 
 

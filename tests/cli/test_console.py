@@ -19,6 +19,22 @@ def test_marks_that_steer_are_spelled_out() -> None:
     assert visible("Ähre 日本 👍🏽") == "Ähre 日本 👍🏽"
 
 
+@pytest.mark.parametrize(
+    "code", [0x61C, 0x200E, 0x2069, 0xFEFF, 0xAD, 0x206A, 0x2028, 0xD800, 0x0D], ids=hex
+)
+def test_every_mark_that_steers_or_hides_is_spelled_out(code: int) -> None:
+    assert visible(f"a{chr(code)}b") == f"a\\u{code:04x}b"
+
+
+def test_marks_beyond_the_first_plane_are_spelled_as_json_does() -> None:
+    assert visible("\U000e0041") == "\\udb40\\udc41"
+
+
+@pytest.mark.parametrize("text", ["👩\u200d🔧 可 é", "نامه\u200cها", "🏳️\u200d🌈"])
+def test_joiners_of_emoji_and_letters_stay(text: str) -> None:
+    assert visible(text) == text
+
+
 @pytest.mark.parametrize("json_wanted", [False, True])
 def test_no_escape_sequence_of_a_source_reaches_the_terminal(
     dsv3: Callable[..., CompletedProcess[str]], tmp_path: Path, json_wanted: bool

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import pytest
 from dsv3 import Product
-from dsv3.errors import ShopError
+from dsv3.errors import InputError, RecordError, ShopError
 from dsv3.indexer.catalog import Catalog, Incoming
 
 MOUSE = Product(
@@ -112,3 +116,70 @@ def test_other_databases_are_refused_without_the_password(tmp_path: Path) -> Non
     with pytest.raises(ShopError, match="cannot be opened") as caught:
         Catalog("postgresql+psycopg://someone:secret@127.0.0.1:1/none")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:zz?mode=memory&cache=shared&uri=true",
+        "sqlite:///file:here.sqlite?uri=true",
+        "sqlite:///here.sqlite?timeout=5",
+    ],
+)
+def test_a_catalog_is_a_file_and_no_more(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="name") as refused:
+        Catalog(url)
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+class Word(str):
+    __slots__ = ()
+
+
+def test_values_of_other_libraries_are_taken_for_what_they_stand_for(tmp_path: Path) -> None:
+    given = Product(
+        Word("p"),
+        Word("Lamp"),
+        price=np.float64(5.0),
+        codes=[Word("123")],  # type: ignore[arg-type]
+        attributes=MappingProxyType(
+            {Word("colour"): Word("red"), "size": np.float64(2.5), "of": [Word("oak")]}  # type: ignore[dict-item]
+        ),
+    )
+    with Catalog(tmp_path / "c.sqlite") as catalog:
+        assert catalog.upsert([given]).added == 1
+        assert catalog.upsert([given]).unchanged == 1
+        (stored,) = catalog.get(["p"])
+        assert list(catalog.damaged()) == []
+    expected = {"colour": "red", "size": 2.5, "of": ("oak",)}
+    assert stored == Product("p", "Lamp", price=5.0, codes=("123",), attributes=expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"product_id": "p", "title": "Lamp"}, "is no Product"),
+        (None, "is no Product"),
+        (Product("p", "Lamp", price=np.int64(5)), "price is"),  # type: ignore[arg-type]
+        (Product("p", "Lamp", attributes={"size": np.float32(1)}), "size is"),  # type: ignore[dict-item]
+        (Product("p", "Lamp", attributes={"colour": None}), "colour is None"),  # type: ignore[dict-item]
+        (Product("p", "Lamp", attributes={"colour": {"a": "b"}}), "colour is"),  # type: ignore[dict-item]
+    ],
+)
+@pytest.mark.parametrize("way", [Incoming, lambda product: product])
+def test_what_is_no_product_is_refused_in_one_line(
+    tmp_path: Path, given: Any, said: str, way: Callable[[Any], Any]
+) -> None:
+    with Catalog(tmp_path / "c.sqlite") as catalog:
+        with pytest.raises(RecordError, match=said) as refused:
+            catalog.upsert([Product("q", "Good"), way(given)])
+        assert "\n" not in str(refused.value)
+        assert "cannot be stored" in str(refused.value)
+        assert len(catalog) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -16,6 +17,7 @@ from dsv3.indexer.generation import Manifest
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
+from dsv3.indexer.product import is_as_stored, product_digest
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +161,96 @@ def test_a_change_that_meets_a_damaged_catalog_is_refused_in_one_line(shop: Path
         assert title(shop) == "Lamp 7 new"
     with pytest.raises(ShopError, match="the catalog is damaged"):
         index_shop(shop, rebuild=True, workers=1)
+
+
+def by_sql(database: Path, statement: str) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "title = 'Lamp 7 of gold'",
+        "price = 1",
+        'attributes = \'{"colour": "gold"}\'',
+        "codes = '[\"4\"]'",
+        "in_stock = 1",
+        "deleted = 1, description = 'x'",
+        "sequence = -5, brand = 'Gilt'",
+    ],
+)
+def test_a_product_changed_in_the_catalog_is_named_and_never_published(
+    shop: Path, changed: str
+) -> None:
+    by_sql(shop / "catalog.sqlite", f"UPDATE products SET {changed} WHERE product_id = 'p7'")
+    (problem,) = inspect_shop(shop, check=True)["problems"]
+    assert problem.startswith("damaged: product 'p7'")
+    assert "\n" not in problem
+    assert f"dsv3 delete {shop} p7" in problem
+    with pytest.raises(ShopError, match="'p7' is not as the catalog stored it"):
+        index_shop(shop, rebuild=True, workers=1)
+    assert title(shop) == "Lamp 7 new"
+    with ECommRetriever.open(shop) as retriever:
+        retriever.delete(["p7"])
+        retriever.upsert([Product("p7", "Lamp 7 new", price=7.0)])
+    assert inspect_shop(shop, check=True)["problems"] == []
+    rebuilt(shop)
+
+
+def test_a_price_of_a_whole_number_is_as_it_was_stored(shop: Path) -> None:
+    with ECommRetriever.open(shop) as retriever:
+        for price in (5, 0, -0.0, 2.5):
+            retriever.upsert([Product("p7", "Lamp 7 new", price=price)])
+            index_shop(shop, rebuild=True, workers=1)
+            assert inspect_shop(shop, check=True)["problems"] == []
+
+
+def test_a_digest_of_a_price_that_was_no_float_is_known() -> None:
+    for given in (5, 0, -0.0):
+        digest = product_digest(Product("p", "P", price=given))
+        assert is_as_stored(Product("p", "P", price=float(given) + 0.0), digest)
+        assert not is_as_stored(Product("p", "P", price=6.0), digest)
+
+
+def test_vectors_changed_in_the_cache_are_told_and_encoded_again(shop: Path) -> None:
+    cache = shop / "embeddings.sqlite"
+    by_sql(cache, "UPDATE embedding SET vector = zeroblob(length(vector) - 4)")
+    (problem,) = inspect_shop(shop, check=True)["problems"]
+    assert "vectors are not as they were stored" in problem
+    done = index_shop(shop, rebuild=True, workers=1)
+    assert done.built is not None
+    assert done.built.encoding.reused == 0
+    assert inspect_shop(shop, check=True)["problems"] == []
+
+
+def test_the_generation_before_is_checked_too(shop: Path) -> None:
+    part = shop / "generations/000001/columns/fields.json"
+    part.write_bytes(part.read_bytes().replace(b"t", b"u", 1))
+    (problem,) = inspect_shop(shop, check=True)["problems"]
+    assert problem.startswith(f"damaged: {part}, of a generation that is not served")
+    index_shop(shop, rebuild=True, workers=1)
+    assert inspect_shop(shop, check=True)["problems"] == []
+    assert title(shop) == "Lamp 7 new"
+
+
+def test_a_file_that_two_generations_share_is_told_of_both(shop: Path) -> None:
+    with ECommRetriever.open(shop) as retriever:
+        retriever.upsert([Product("p1", "Another lamp")])
+    part = next(
+        path
+        for path in (shop / "generations/000002").rglob("*")
+        if path.is_file() and path.stat().st_nlink > 1
+    )
+    with part.open("r+b") as file:
+        file.write(b"\xff")
+    with pytest.raises(ShopError, match="there is no other that is whole") as refused:
+        ECommRetriever.open(shop)
+    assert "--rebuild" in str(refused.value)
+    problems = inspect_shop(shop, check=True)["problems"]
+    assert [str(part) in each for each in problems].count(True) == 1
+    assert any("000003" in each for each in problems)
+    index_shop(shop, rebuild=True, workers=1)
+    assert inspect_shop(shop, check=True)["problems"] == []
+    assert title(shop) == "Lamp 7 new"

@@ -361,7 +361,13 @@ def test_sync_goes_on_where_a_record_is_rejected_whose_fields_were_read(local: S
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"template": "none"}, {"language": "klingon"}, {"index": "IVF,x"}, {"dim": 0}],
+    [
+        {"template": "none"},
+        {"language": "klingon"},
+        {"index": "IVF,x"},
+        {"dim": 0},
+        {"dim": 10**20},
+    ],
 )
 def test_a_wrong_setting_is_told_before_anything_is_read_or_remembered(
     local: Source, wrong: Mapping[str, Any]
@@ -609,7 +615,7 @@ def test_a_build_names_and_leaves_out_what_was_stored_before(
 ) -> None:
     local.index([record(1), record(2)])
     with monkeypatch.context() as patch:
-        patch.setattr(catalog_module, "check_product", lambda product: None)
+        patch.setattr(catalog_module, "plain_product", lambda product: product)
         with Catalog(local.shop / "catalog.sqlite") as catalog:
             catalog.upsert(
                 [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dsv3.encoder.corpus.cache import EmbeddingCache, text_key
+from dsv3.encoder.corpus.cache import EmbeddingCache, damaged_vectors, text_key
 from dsv3.errors import EncoderError
 
 KEYS = [text_key(f"text {number}") for number in range(50)]
@@ -65,12 +65,34 @@ def test_a_flipped_bit_is_noticed_and_the_vector_can_be_stored_again(
     np.testing.assert_array_equal(vectors, VECTORS[:3])
 
 
-def test_vectors_of_the_first_format_are_read(cache: EmbeddingCache) -> None:
-    cache.put_many("a", KEYS[:1], VECTORS[:1], TOKENS[:1])
+@pytest.mark.parametrize("version", [1, 2])
+def test_vectors_of_an_older_format_are_read_and_get_a_checksum(
+    cache: EmbeddingCache, version: int
+) -> None:
+    cache.put_many("a", KEYS[:9], VECTORS[:9], TOKENS[:9])
     with sqlite3.connect(cache.path) as outside:
-        outside.execute("UPDATE embedding SET vector = ?", (VECTORS[0].astype("<f4").tobytes(),))
+        outside.execute("UPDATE embedding SET vector = substr(vector, 1, length(vector) - 4)")
+        outside.execute(f"PRAGMA user_version = {version}")
     outside.close()
-    np.testing.assert_array_equal(cache.vectors("a", KEYS[:1]), VECTORS[:1])
+    assert damaged_vectors(cache.path) == 0
+    with EmbeddingCache(cache.path) as again:
+        np.testing.assert_array_equal(again.vectors("a", KEYS[:9]), VECTORS[:9])
+    assert damaged_vectors(cache.path) == 0
+
+
+@pytest.mark.parametrize("cut", [0, 4])
+def test_vectors_that_were_put_in_the_place_of_others_are_found(
+    cache: EmbeddingCache, cut: int
+) -> None:
+    cache.put_many("a", KEYS[:9], VECTORS[:9], TOKENS[:9])
+    with sqlite3.connect(cache.path) as outside:
+        outside.execute(
+            "UPDATE embedding SET vector = zeroblob(length(vector) - ?) WHERE rowid < 4", (cut,)
+        )
+    outside.close()
+    assert damaged_vectors(cache.path) == 3
+    assert cache.get_many("a", KEYS[:9])[1].tolist() == [False] * 3 + [True] * 6
+    assert damaged_vectors(cache.path) == 0
 
 
 def test_a_key_may_be_asked_for_twice(cache: EmbeddingCache) -> None:
