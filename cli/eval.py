@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..errors import InputError
-from . import eval_change, eval_clicks
+from . import eval_change, eval_clicks, eval_fetch
 from .console import echo
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(eval_clicks.app, name="clicks")
 app.command("change")(eval_change.change)
+app.command("fetch")(eval_fetch.fetch)
 
 Judgments = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ from .console import echo
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..eval.clicks import Simulation
+    from ..eval.clicks import ClickLog, Simulation
     from ..eval.qrels import Qrels
     from ..eval.run import Run
 
@@ -84,9 +84,48 @@ def fit(
         {"fits": [asdict(row) for row in fits], "rejected": asdict(found.rejected)},
         json=json,
     )
-    if found.rejected.total and not json:
-        reasons = ", ".join(f"{count} {why}" for why, count in found.rejected.counts.items())
-        echo(f"rejected: {reasons}")
+    if not json:
+        for line in _rejected(found):
+            echo(line)
+
+
+@app.command()
+def judge(
+    log: Log,
+    out: Annotated[Path, typer.Option(help="The judgments to write: CSV.")],
+    model: Annotated[str, typer.Option(help="pbm, cascade, dcm, sdbn, dbn, ubm.")] = "dbn",
+    judgments: Annotated[
+        Path | None,
+        typer.Option(
+            "--judgments", "-j", help="Rated pairs: they set the scale, and are compared with."
+        ),
+    ] = None,
+    shopper: Shopper = "navigational",
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Grade products by their clicks, as far as a log can tell; the rater is clicks:MODEL."""
+    from ..eval.clicks import judge_clicks, read_click_log
+    from ..eval.judgments.load import load_qrels
+    from ..eval.report.clicks import judged_lines, judged_table
+
+    found = read_click_log(log)
+    qrels = None if judgments is None else load_qrels(judgments)
+    judged = judge_clicks(found, model, qrels, shopper=shopper, seed=seed)
+    judged.write(out)
+    values = {
+        "rater": judged.rater,
+        "pairs": len(judged.grades),
+        "left_out": judged.left_out,
+        "scale": judged.scale,
+        "agreement": None if judged.agreement is None else asdict(judged.agreement),
+        "rejected": asdict(found.rejected),
+    }
+    _print(judged_table(judged), values, json=json)
+    if not json:
+        for line in [*judged_lines(judged), *_rejected(found)]:
+            echo(line)
+        echo(f"{out}: {len(judged.grades):,} judgments")
 
 
 @app.command()
@@ -160,6 +199,12 @@ def estimate(
     }
     values = {name: asdict(row) for name, row in estimates.items()}
     _print(estimate_table(estimates), values, json=json)
+
+
+def _rejected(log: ClickLog) -> list[str]:
+    """Say what of a log was not used; empty where that is nothing."""
+    reasons = ", ".join(f"{count} {why}" for why, count in log.rejected.counts.items())
+    return [f"rejected: {reasons}"] if reasons else []
 
 
 def _read(judgments: Path, systems: list[Path], k: int) -> tuple[Qrels, list[Run]]:

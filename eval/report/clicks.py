@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.text import Text
 from .text import change, interval, p_value, percent
 
 if TYPE_CHECKING:
-    from ..clicks import ClickReport, Fit, InterleavingReport, Lift, PolicyEstimates
+    from ..clicks import ClickJudgments, ClickReport, Fit, InterleavingReport, Lift, PolicyEstimates
 
 STYLES = {"better": "bold green", "worse": "bold red"}
 
@@ -111,3 +112,30 @@ def estimate_table(found: Mapping[str, PolicyEstimates]) -> Table:
             percent(row.unsupported),
         )
     return table
+
+
+def judged_table(found: ClickJudgments) -> Table:
+    """Show how many grades clicks gave, and how far they agree with rated ones."""
+    table = titled(f"Judgments from clicks ({found.rater})")
+    for name in ("grade", "P(click | examined)", "pairs"):
+        table.add_column(name, justify="right")
+    counts = Counter(grade.grade for grade in found.grades)
+    for grade, attractiveness in enumerate(found.scale):
+        table.add_row(str(grade), f"{attractiveness:.3f}", f"{counts[grade]:,}")
+    return table
+
+
+def judged_lines(found: ClickJudgments) -> list[str]:
+    """Say what was left out, and how far the grades agree with rated ones."""
+    lines = [f"left out: {found.left_out:,} pairs, shown too seldom to tell their grade"]
+    agreed = found.agreement
+    if agreed is not None:
+        lines.append(
+            f"agreement on {agreed.pairs:,} rated pairs of {agreed.queries:,} queries: weighted "
+            f"kappa {interval(agreed.kappa)}"
+        )
+        if agreed.tau is not None:
+            lines.append(
+                f"order within {agreed.tau_queries:,} queries: Kendall's tau {interval(agreed.tau)}"
+            )
+    return lines

@@ -168,3 +168,20 @@ def test_click_models_are_fitted_saved_and_used(
     estimated = evaluate("clicks", "estimate", log, run, "--json")
     assert estimated.returncode == 0, estimated.stderr
     assert json.loads(estimated.stdout)["upside-down"]["searches"] == 400
+
+
+def test_clicks_give_judgments(evaluate: Runner, run: Path, tmp_path: Path) -> None:
+    from dsv3.eval.judgments.load import load_qrels
+
+    grades = load_qrels(JUDGMENTS).grades
+    chosen = {q: dict(judged) for q, judged in list(grades.items())[:20]}
+    log, out = write_log(tmp_path / "log.csv", chosen), tmp_path / "from-clicks.csv"
+    judged = evaluate("clicks", "judge", log, "--model", "pbm", "-j", JUDGMENTS, "--out", out)
+    assert judged.returncode == 0, judged.stderr
+    for words in ("clicks:pbm", "left out:", "weighted kappa", "Kendall's tau"):
+        assert words in judged.stdout
+    assert load_qrels(out).shares() == {"clicks:pbm": 1.0}
+    told = evaluate("clicks", "judge", log, "--model", "pbm", "--out", out, "--json")
+    assert json.loads(told.stdout)["agreement"] is None
+    measured = evaluate("--run", run, "-j", out, *QUICK)
+    assert "grades by rater: 100% clicks:pbm" in measured.stdout
