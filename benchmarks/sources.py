@@ -120,14 +120,13 @@ def write_xml(path: Path, count: int) -> None:
 
 
 def write_xlsx(path: Path, count: int) -> None:
-    from openpyxl import Workbook
+    from xlsxwriter import Workbook
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet()
-    sheet.append(NAMES)
-    for record in products(count):
-        sheet.append(list(record.values()))
-    book.save(path)
+    with Workbook(path, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, NAMES)
+        for row, record in enumerate(products(count), 1):
+            sheet.write_row(row, 0, list(record.values()))
 
 
 WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "xml": write_xml, "xlsx": write_xlsx}
