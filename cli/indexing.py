@@ -36,7 +36,8 @@ def index(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Files (.jsonl .json .csv .tsv .parquet, each also .gz), tables "
+            help="Files (XML, JSON, JSON Lines, delimited text, .xlsx, .xls, .ods, Parquet, HTML "
+            "with JSON-LD, each also compressed or in a zip), addresses (https://...), tables "
             "(sqlite:///shop.db#products), or - for standard input. None: finish or rebuild "
             "from the catalog.",
             show_default=False,

@@ -21,7 +21,7 @@ from dsv3.indexer.ingest import Reading
 def main() -> None:
     """Index a catalog, search it, put the best product on sale, search again."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("catalog", help="Product file: .jsonl, .json, .csv, .tsv or .parquet.")
+    parser.add_argument("catalog", help="Product file: XML, JSON Lines, CSV, .xlsx and others.")
     parser.add_argument("query")
     parser.add_argument("--where", help="Such as 'price < 30 and in_stock'.")
     parser.add_argument("--encoder", default="default", help="'hashing' needs no weights.")

@@ -127,8 +127,18 @@ class _Joining:
         return self._nested(items, join) if join.how == "nested" else self._by_key(items, join)
 
     def _alone(self, items: Records) -> Records:
+        names: tuple[str, ...] = ()
+        as_is = False
         for item in items:
             if isinstance(item, Rejected):
+                yield item
+                continue
+            if tuple(item.fields) != names:
+                names = tuple(item.fields)
+                header = self._header(names)
+                stated = any(status.column in header.by_name for status in self._platform.status)
+                as_is = header.is_plain and (self._all or not stated)
+            if as_is:
                 yield item
             else:
                 row = self._row(item)

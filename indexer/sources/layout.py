@@ -29,6 +29,7 @@ class Header:
 
     Attributes:
         by_name: folded name → the name as the source has it.
+        is_plain: there is nothing to unpack.
     """
 
     def __init__(self, platform: Platform, names: Iterable[str]) -> None:
@@ -65,6 +66,14 @@ class Header:
                 if short and short != name:
                     self._trimmed[name] = short
             self._kept = [name for name in self._kept if name not in self._trimmed]
+        self.is_plain = not (
+            gone
+            or self._trimmed
+            or self._packed
+            or self._zero
+            or any(other in self.by_name for other in platform.instead.values())
+            or (platform.categories and self._category)
+        )
 
     def first(self, fields: Mapping[str, object], names: str) -> str:
         """Return the first value that is filled of some folded names, as text."""

@@ -75,9 +75,10 @@ class SourceReport:
             return
         yield from self._about_price()
         for name, share in self.shares.items():
-            recognised = name in self.fields.columns and name not in (*_NEVER_FULL, "price")
-            if recognised and share < _SPARSE:
-                columns = " or ".join(self.fields.columns[name])
+            names = self.fields.columns.get(name, ())
+            seen = share > 0 or any(self.fields.samples.get(column) for column in names)
+            if seen and names and share < _SPARSE and name not in (*_NEVER_FULL, "price"):
+                columns = " or ".join(names)
                 yield (
                     f"{name} (column {columns}) is filled in for {share:.0%} of the products; if "
                     f"another column holds it: --map {name}=COLUMN"
