@@ -67,6 +67,14 @@ class Pinned:
             return False
         return (status.st_dev, status.st_ino) == self.identity
 
+    @property
+    def removed(self) -> bool:
+        """Tell whether this folder is gone, and not merely called otherwise."""
+        try:
+            return not self.path.stat().st_nlink
+        except OSError:
+            return True
+
 
 _PINNED = "/proc/self/fd/"
 _pinned: dict[int, Path] = {}  # descriptor -> the name it was pinned by

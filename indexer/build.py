@@ -456,6 +456,7 @@ class _Build:
                 folder, (self.previous.folder, self.previous.manifest) if self.previous else None
             ),
             catalog=self.identity,
+            mark=self.catalog.mark(self.sequence),
             quantities=DERIVATION,
         )
 

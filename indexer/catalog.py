@@ -68,6 +68,16 @@ _state = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 
+# A random mark for each transaction, by the last change number it took: two copies of a catalog
+# that were both written since have different marks.
+_marks = sa.Table(
+    "marks",
+    _metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+)
+MARKED = 100_000  # changes whose marks are kept
+
 _PRODUCT_FIELDS = tuple(each.name for each in fields(Product))
 _PRODUCT_COLUMNS = [_products.c[name] for name in _PRODUCT_FIELDS]
 
@@ -248,7 +258,7 @@ class Catalog:
                 values.append(_values(item, digest, sequence))
             if values:
                 connection.execute(self._upsert_statement(), values)
-                _write_state(connection, "sequence", sequence)
+                _advance(connection, sequence)
             if touched:
                 connection.execute(
                     _products.update()
@@ -308,7 +318,7 @@ class Catalog:
             ),
             [{"_row": row, "_sequence": sequence + i} for i, row in enumerate(rows, 1)],
         )
-        _write_state(connection, "sequence", sequence + len(rows))
+        _advance(connection, sequence + len(rows))
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -328,6 +338,14 @@ class Catalog:
         """Return the random number that this catalog was given when made; 0 if none was."""
         with self._engine.connect() as connection:
             return _read_state(connection, "identity") or 0
+
+    def mark(self, sequence: int) -> int | None:
+        """Return the mark of the transaction that ended with a change; None where none is known."""
+        with self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(_marks.name):
+                return None
+            marked = sa.select(_marks.c.mark).where(_marks.c.sequence == sequence)
+            return connection.execute(marked).scalar_one_or_none()
 
     def renew_identity(self) -> None:
         """Take another identity, so that nothing that was derived before fits any more."""
@@ -524,6 +542,14 @@ def _read_state(connection: sa.Connection, name: str) -> int | None:
 
 def _write_state(connection: sa.Connection, name: str, value: int) -> None:
     connection.execute(_state.update().where(_state.c.name == name).values(value=value))
+
+
+def _advance(connection: sa.Connection, sequence: int) -> None:
+    """Write the number of the last change, and a mark of the transaction that made it."""
+    _write_state(connection, "sequence", sequence)
+    _marks.create(connection, checkfirst=True)  # catalogs of dsv3 0.1 have none
+    connection.execute(_marks.insert(), {"sequence": sequence, "mark": secrets.randbits(62)})
+    connection.execute(_marks.delete().where(_marks.c.sequence < sequence - MARKED))
 
 
 def _entries(connection: sa.Connection, product_ids: Sequence[str]) -> dict[str, Entry]:

@@ -52,6 +52,7 @@ class Manifest:
         files: for each file its size in bytes, its checksum, and that of its ends.
         catalog: identity of the catalog it was made from; None in generations made before
             this was noted.
+        mark: the catalog's mark of the last change it has seen; None where there is none.
         quantities: the `DERIVATION` of the quantities in its columns; 0 where there are none.
     """
 
@@ -68,6 +69,7 @@ class Manifest:
     texts_cut: int
     files: Mapping[str, Mapping[str, Any]]
     catalog: int | None = None
+    mark: int | None = None
     quantities: int = 0
 
     @classmethod

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Dsv3Error, ShopError, UnreadableError
+from ..errors import ShopError, UnreadableError
 from ..files import NO_ROOM, Pinned, remove_unfinished, sync_folder
 from .generation import Generations
 from .settings import Settings
@@ -191,6 +191,8 @@ class Shop:
         return f"{self.folder} was replaced by another folder since the run began; {_AGAIN}"
 
     def _misfit(self, catalog: Catalog) -> str | None:
+        from .catalog import MARKED
+
         manifest = self.generations.readable()
         if manifest is None:
             return None
@@ -201,6 +203,12 @@ class Shop:
             return (
                 f"{where} is older than generation {manifest.number}: it ends at change "
                 f"{catalog.sequence}, the generation has seen change {manifest.sequence}"
+            )
+        mark = catalog.mark(manifest.sequence) if manifest.mark is not None else None
+        if mark != manifest.mark and catalog.sequence - manifest.sequence < MARKED:
+            return (
+                f"{where} is a copy that was changed apart from the one that generation "
+                f"{manifest.number} was made from"
             )
         return None
 
@@ -242,8 +250,7 @@ class Shop:
             try:
                 yield Shop(self.folder, pinned)
             except Exception as error:
-                removed = isinstance(error, Dsv3Error) and not self.folder.exists()
-                if pinned.in_place or removed:  # a first run that failed took its folder along
+                if pinned.in_place or pinned.removed:  # by a first run that failed
                     raise
                 raise ShopError(self._replaced) from error
 

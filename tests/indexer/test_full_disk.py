@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from dsv3 import ECommRetriever
 from dsv3.errors import DiskFullError
 from dsv3.files import full_disk_told
+from dsv3.indexer import build
 from dsv3.indexer.index import index_shop
 from dsv3.indexer.ingest import Reading
 
@@ -129,3 +132,41 @@ def test_other_errors_pass(tmp_path: Path) -> None:
         raise ValueError("other")
     with pytest.raises(DiskFullError, match="; then"), full_disk_told(tmp_path, "then"):
         raise RuntimeError("database or disk is full")
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("_encode", "embeddings.sqlite"), ("_vectors", "generations")],
+)
+def test_the_line_names_what_was_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, named: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        if part == "_encode":
+            raise sqlite3.OperationalError("database or disk is full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    source = write(tmp_path / "products.jsonl", 3)
+    shop = tmp_path / "shop.dsv3"
+    index_shop(shop, Reading([str(source)]), changes={"encoder": "hashing:32"}, workers=1)
+    monkeypatch.setattr(build._Build, part, fail)
+    with ECommRetriever.open(shop) as writer, pytest.raises(DiskFullError) as told:
+        writer.delete(["p0"])
+    begin = f"no room left on the disk to write {shop / named}; what was served before still is"
+    assert str(told.value).startswith(begin)
+    assert str(told.value).count("free some space") == 1
+    monkeypatch.undo()
+    with ECommRetriever.open(shop) as reader:
+        assert reader.retrieve("").total == 3
+    index_shop(shop)  # what was deleted before the disk ran full stays deleted
+    with ECommRetriever.open(shop) as reader:
+        assert reader.retrieve("").total == 2
+
+
+def test_a_full_catalog_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DiskFullError, match=r"to write /catalog; free it$"),
+        full_disk_told(tmp_path, "free it"),
+        full_disk_told(Path("/catalog")),
+    ):
+        raise sqlite3.OperationalError("database or disk is full")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def older(shop: Path) -> None:
     shutil.copy(saved, shop / "catalog.sqlite")
 
 
+def diverged(shop: Path) -> None:
+    saved = shop.with_name("saved.sqlite")
+    shutil.copy(shop / "catalog.sqlite", saved)
+    with ECommRetriever.open(shop) as retriever:
+        retriever.upsert([Product("p0", "Lamp of here")])
+        retriever.upsert([Product("p0", "Lamp 0")])
+    gone(shop)
+    with Catalog(saved) as catalog:
+        for title in ("Lamp of there", "Lamp of there, too", "Lamp 0"):
+            catalog.upsert([Product("p0", title)])
+    shutil.copy(saved, shop / "catalog.sqlite")
+
+
 def write(shop: Path) -> None:
     with ECommRetriever.open(shop) as retriever:
         retriever.upsert([Product("new", "New")])
@@ -96,7 +110,12 @@ CHANGES = [write, delete, index, rebuild, index_source, index_changed, try_setti
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(
     ("lose", "said"),
-    [(gone, "no catalog at"), (another, "not the catalog"), (older, "is older than")],
+    [
+        (gone, "no catalog at"),
+        (another, "not the catalog"),
+        (older, "is older than"),
+        (diverged, "changed apart"),
+    ],
 )
 def test_nothing_is_changed_where_the_catalog_does_not_fit(
     shop: Path, lose: Callable[[Path], None], said: str, change: Callable[[Path], None]
@@ -118,7 +137,7 @@ def test_nothing_is_changed_where_the_catalog_does_not_fit(
 
 @pytest.mark.parametrize(
     ("lose", "left"),
-    [(gone, ["p3"]), (another, ["o0"]), (older, ["p0"])],
+    [(gone, ["p3"]), (another, ["o0"]), (older, ["p0"]), (diverged, ["p0"])],
 )
 def test_what_is_left_is_adopted_where_that_is_wished(
     shop: Path, lose: Callable[[Path], None], left: list[str]
@@ -226,6 +245,21 @@ def test_a_shop_without_a_catalog_is_not_taken_for_a_new_one(
     assert not (shop / "CURRENT").exists()
     index_source_adopting(shop)
     assert len(found(shop)) >= 9
+
+
+def test_a_catalog_without_marks_fits_and_gets_them(shop: Path) -> None:
+    """dsv3 0.1 kept none."""
+    (manifest,) = shop.glob("generations/*/manifest.json")
+    stored = json.loads(manifest.read_text())
+    del stored["mark"], stored["blake2b"]
+    manifest.write_text(json.dumps(stored))
+    with sqlite3.connect(shop / "catalog.sqlite") as connection:
+        connection.execute("DROP TABLE marks")
+    connection.close()
+    write(shop)
+    write(shop)
+    assert json.loads((shop / "generations/000002/manifest.json").read_text())["mark"]
+    assert inspect_shop(shop, check=True)["problems"] == []
 
 
 @pytest.mark.parametrize("mode", ["write", "read"])
