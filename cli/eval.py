@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..errors import InputError
-from . import eval_change, eval_clicks, eval_fetch
+from . import eval_change, eval_clicks, eval_fetch, eval_rating
 from .console import echo
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ app = typer.Typer(
 app.add_typer(eval_clicks.app, name="clicks")
 app.command("change")(eval_change.change)
 app.command("fetch")(eval_fetch.fetch)
+app.command("pool")(eval_rating.pool)
+app.command("rate")(eval_rating.rate)
+app.command("agreement")(eval_rating.agreement)
+app.command("merge")(eval_rating.merge)
 
 Judgments = Annotated[
     Path | None,

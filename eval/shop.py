@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -66,10 +67,80 @@ def evaluate_shop(
         tell: called with what is done next.
 
     """
-    if bm25 not in get_args(Bm25):
-        raise InputError(f"bm25 {bm25!r} is not one of {', '.join(get_args(Bm25))}")
     if depth < k:
         raise InputError(f"depth {depth} is less than the {k} results a shopper sees")
+    compared = compare_shop(
+        shop,
+        qrels,
+        name=name,
+        against=against,
+        runs=runs,
+        modes=modes,
+        bm25=bm25,
+        seed=seed,
+        tell=tell,
+    )
+    found = compared.rank(qrels, depth, tell)
+    tell("measuring")
+    evaluation = evaluate(
+        qrels,
+        found,
+        measures=measures,
+        baseline=compared.baseline,
+        catalog=compared.catalog,
+        frequencies=frequencies,
+        k=k,
+        alpha=alpha,
+        seed=seed,
+        notes=compared.notes,
+    )
+    if clicks is None:
+        return evaluation
+    tell("simulating clicks")
+    return with_clicks(evaluation, Simulation(clicks, seed=seed))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Systems that are compared, before any of them is asked.
+
+    Attributes:
+        systems: random first, the shop's own hybrid search last.
+        baseline: the name of the one that the others are compared with.
+        catalog: the shop's words.
+        notes: what to tell beside the figures.
+
+    """
+
+    systems: tuple[System, ...]
+    baseline: str
+    catalog: CatalogTexts
+    notes: tuple[str, ...]
+
+    def rank(self, qrels: Qrels, depth: int, tell: Tell = lambda stage: None) -> list[Run]:
+        """Take the first `depth` results of every system for every judged query."""
+        found = []
+        for system in self.systems:
+            tell(f"searching: {system.name}")
+            found.append(system.rank(qrels.queries, depth))
+        return found
+
+
+def compare_shop(
+    shop: ECommRetriever,
+    qrels: Qrels,
+    *,
+    name: str = "hybrid",
+    against: Mapping[str, ECommRetriever] | None = None,
+    runs: Sequence[Run] = (),
+    modes: Sequence[Mode] = ("dense", "lexical"),
+    bm25: str = "tuned",
+    seed: int = 0,
+    tell: Tell = lambda stage: None,
+) -> Compared:
+    """Choose what a shop is compared with; the arguments are those of `evaluate_shop`."""
+    if bm25 not in get_args(Bm25):
+        raise InputError(f"bm25 {bm25!r} is not one of {', '.join(get_args(Bm25))}")
     others = dict(against or {})
     runs = [by_query_id(run, qrels.queries) for run in runs]
     tell("reading the catalog")
@@ -85,28 +156,8 @@ def evaluate_shop(
     systems += [RetrieverSystem(other, "hybrid", label) for label, other in others.items()]
     systems.append(RetrieverSystem(shop, "hybrid", name))
     notes += [note for run in runs for note in note_unjudged(qrels, run)]
-    found = []
-    for system in systems:
-        tell(f"searching: {system.name}")
-        found.append(system.rank(qrels.queries, depth))
     chosen = [*others, *(run.name for run in runs)] or [systems[1 if bm25 != "none" else 0].name]
-    tell("measuring")
-    evaluation = evaluate(
-        qrels,
-        found,
-        measures=measures,
-        baseline=chosen[0],
-        catalog=catalog,
-        frequencies=frequencies,
-        k=k,
-        alpha=alpha,
-        seed=seed,
-        notes=notes,
-    )
-    if clicks is None:
-        return evaluation
-    tell("simulating clicks")
-    return with_clicks(evaluation, Simulation(clicks, seed=seed))
+    return Compared(tuple(systems), chosen[0], catalog, tuple(notes))
 
 
 def evaluate_runs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError
@@ -28,8 +29,7 @@ def read_beir(folder: Path, split: str | None = None, locale: str | None = None)
             f"{folder}: no qrels/{split or 'test'}.tsv; there is {', '.join(found) or 'none'}"
         )
     judged = read_judgments(chosen)
-    texts = read_texts(folder / "queries.jsonl")
-    return Qrels(judged.grades, texts, source=str(chosen))
+    return replace(judged, texts=read_texts(folder / "queries.jsonl"))
 
 
 def read_esci(path: Path, split: str | None = None, locale: str | None = None) -> Qrels:
@@ -49,7 +49,7 @@ def read_esci(path: Path, split: str | None = None, locale: str | None = None) -
 
 def _esci_pairs(
     file: Path, split: str, locale: str | None, texts: dict[str, str]
-) -> Iterator[tuple[str, str, int]]:
+) -> Iterator[tuple[str, str, int, str]]:
     for number, row in read_rows(file):
         if split != "all" and text_of(row, "split") not in {split, ""}:
             continue
@@ -58,7 +58,8 @@ def _esci_pairs(
         query = text_of(row, "query_id")
         texts[query] = text_of(row, "query")
         label = text_of(row, "esci_label")
-        yield query, text_of(row, "product_id"), grade_of(label, str(file), number)
+        grade = grade_of(label, str(file), number)
+        yield query, text_of(row, "product_id"), grade, text_of(row, "rater")
 
 
 def read_wands(path: Path, split: str | None = None, locale: str | None = None) -> Qrels:
@@ -81,12 +82,13 @@ def read_wands(path: Path, split: str | None = None, locale: str | None = None) 
     return collect(_wands_pairs(folder / "label.csv"), texts, source=str(folder))
 
 
-def _wands_pairs(file: Path) -> Iterator[tuple[str, str, int]]:
+def _wands_pairs(file: Path) -> Iterator[tuple[str, str, int, str]]:
     for number, row in read_rows(file, "\t"):
         label = text_of(row, "label")
         if label.lower() not in LABELS:
             raise InputError(f"{file}, line {number}: label {label!r} is not known")
-        yield text_of(row, "query_id"), text_of(row, "product_id"), min(2, LABELS[label.lower()])
+        grade = min(2, LABELS[label.lower()])
+        yield text_of(row, "query_id"), text_of(row, "product_id"), grade, text_of(row, "rater")
 
 
 def read_chorus(path: Path, split: str | None = None, locale: str | None = None) -> Qrels:

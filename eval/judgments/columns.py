@@ -37,6 +37,9 @@ LABELS: dict[str, int] = {
     "partial": 1,
 }
 
+# What the grades of the Shopping Queries data set are called in its files.
+ESCI_LABELS: dict[int, str] = {3: "E", 2: "S", 1: "C", 0: "I"}
+
 Columns = dict[str, str]
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
+
 from ...errors import InputError, RecordError
-from ..qrels import Qrels, collect
+from ...files import write_whole
+from ..qrels import ALL_OTHERS, Qrels, collect
 from ..run import Run, from_scores
-from .columns import Columns, find_columns, grade_of, require, text_of
-from .rows import Row, read_rows
+from .columns import ESCI_LABELS, Columns, find_columns, grade_of, require, text_of
+from .rows import Row, kind_of, read_rows
 
 
 def read_judgments(path: Path) -> Qrels:
@@ -32,6 +38,61 @@ def _judged(path: Path, texts: dict[str, str]) -> Iterator[tuple[str, str, int, 
             raise RecordError("no query or no product id", source=str(path), line=number)
         grade = grade_of(row[columns["grade"]], str(path), number)
         yield query, product, grade, text_of(row, columns.get("rater"))
+
+
+def write_judgments(qrels: Qrels, path: Path) -> None:
+    """Write judgments as a table with their raters: CSV, TSV, JSONL, JSON or Parquet, by suffix.
+
+    Gains of the collection are kept where the grades are ESCI's: as a column `esci_label`.
+
+    Raises:
+        InputError: the suffix names no kind of table.
+
+    """
+    rows = list(_rows(qrels))
+    kind = kind_of(path)
+    if kind in {"jsonl", "ndjson"}:
+        content = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    elif kind == "json":
+        content = orjson.dumps(rows, option=orjson.OPT_INDENT_2)
+    elif kind == "parquet":
+        content = _parquet(rows)
+    elif kind in {"csv", "tsv"}:
+        content = _delimited(rows, "\t" if kind == "tsv" else ",")
+    else:
+        raise InputError(f"{path}: name a .csv, .tsv, .jsonl, .json or .parquet file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+
+def _rows(qrels: Qrels) -> Iterator[dict[str, str | int]]:
+    with_ids = qrels.gains is not None or any(qrels.text(q) != q for q in qrels.grades)
+    for query, judged in qrels.grades.items():
+        names: dict[str, str | int] = {"query_id": query} if with_ids else {}
+        names["query"] = qrels.text(query)
+        for product, grade in judged.items():
+            rated = {"grade": grade} if qrels.gains is None else {"esci_label": ESCI_LABELS[grade]}
+            yield {**names, "product_id": product, **rated, "rater": qrels.rater(query, product)}
+        if query in qrels.complete:
+            rated = {"grade": 0} if qrels.gains is None else {"esci_label": ESCI_LABELS[0]}
+            yield {**names, "product_id": ALL_OTHERS, **rated, "rater": ""}
+
+
+def _delimited(rows: list[dict[str, str | int]], delimiter: str) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _parquet(rows: list[dict[str, str | int]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
 
 
 def read_run(path: Path, name: str) -> Run:

@@ -7,7 +7,7 @@ import pytest
 from dsv3.errors import InputError
 from dsv3.eval.judgments.load import load_qrels, load_run
 from dsv3.eval.judgments.trec import write_trec_qrels, write_trec_run
-from dsv3.eval.qrels import Qrels
+from dsv3.eval.qrels import ALL_OTHERS, Qrels
 from dsv3.eval.run import Run, from_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 IDS = st.text(
     st.characters(exclude_categories=("C", "Z"), include_characters=" "), min_size=1, max_size=8
 ).filter(lambda text: text == text.strip())
-GRADES = st.dictionaries(IDS, st.dictionaries(IDS, st.integers(-2, 3), min_size=1), min_size=1)
+PRODUCTS = IDS.filter(lambda text: text != ALL_OTHERS)
+GRADES = st.dictionaries(IDS, st.dictionaries(PRODUCTS, st.integers(-2, 3), min_size=1), min_size=1)
 RANKINGS = st.dictionaries(IDS, st.lists(IDS, unique=True, min_size=1), min_size=1)
 
 
