@@ -155,9 +155,9 @@ def main() -> None:
                     )
                     if done.returncode:
                         continue
-                    good, bad, seconds, peak = done.stdout.split()
+                    good, bad, spent, held = done.stdout.split()
                     assert (int(good), int(bad)) == (options.products, 0), (name, version)
-                    found.setdefault((name, version), []).append((float(seconds), int(peak)))
+                    found.setdefault((name, version), []).append((float(spent), int(held)))
     print("| format | version | records a CPU second | peak MiB | raw CPU seconds |")
     print("|---|---|---|---|---|")
     for (name, version), runs in found.items():

@@ -15,6 +15,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from dsv3.encoder.folders import cache_folder
 from dsv3.errors import InputError
 from dsv3.eval import fetch
 from dsv3.eval.fetch import COLLECTIONS, RemoteFile, addresses, fetch_collection
@@ -145,7 +146,7 @@ def test_what_was_cut_off_is_gone_on_with(mirror: Mirror) -> None:
 
 
 def test_a_part_of_another_version_is_not_gone_on_with(mirror: Mirror) -> None:
-    folder = fetch.cache_folder() / "collections" / "wands"
+    folder = cache_folder() / "collections" / "wands"
     folder.mkdir(parents=True)
     (folder / "label.csv.part").write_bytes(b"old")
     (folder / "label.csv.version").write_text('"older"')
@@ -167,7 +168,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(mirror: Mirror) -> None
     collection = beir(mirror, DOCUMENTS, digest="md5:" + "0" * 32)
     with pytest.raises(InputError, match=r"scifact\.zip is not what was published"):
         fetch_collection(collection, mirror=mirror.base)
-    assert not list((fetch.cache_folder() / "collections" / "scifact").glob("scifact*"))
+    assert not list((cache_folder() / "collections" / "scifact").glob("scifact*"))
 
 
 def test_a_file_that_changed_since_the_first_fetch_is_refused(mirror: Mirror) -> None:
@@ -176,7 +177,7 @@ def test_a_file_that_changed_since_the_first_fetch_is_refused(mirror: Mirror) ->
     mirror.files["wands/label.csv"] += b"2\t1\t7\tIrrelevant\n"
     with pytest.raises(InputError, match=r"label\.csv has changed since it was first fetched"):
         fetch_collection(COLLECTIONS["wands"], mirror=mirror.base)
-    notes = fetch.cache_folder() / "collections" / "digests.json"
+    notes = cache_folder() / "collections" / "digests.json"
     known = json.loads(notes.read_text())
     del known["wands/label.csv"]
     notes.write_text(json.dumps(known))
@@ -188,8 +189,8 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(mirror: Mirror, name
     collection = beir(mirror, {**DOCUMENTS, name: b"out"})
     with pytest.raises(InputError, match="leads out of its folder"):
         fetch_collection(collection, mirror=mirror.base)
-    assert not list(fetch.cache_folder().parent.rglob("out.txt"))
-    assert not (fetch.cache_folder() / "collections" / "scifact" / "scifact").exists()
+    assert not list(cache_folder().parent.rglob("out.txt"))
+    assert not (cache_folder() / "collections" / "scifact" / "scifact").exists()
 
 
 def test_a_link_in_an_archive_is_refused(mirror: Mirror) -> None:

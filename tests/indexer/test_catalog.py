@@ -144,14 +144,17 @@ class Word(str):
 
 
 def test_values_of_other_libraries_are_taken_for_what_they_stand_for(tmp_path: Path) -> None:
+    attributes: Any = {
+        Word("colour"): Word("red"),
+        "size": np.float64(2.5),
+        "of": [Word("oak")],
+    }
     given = Product(
         Word("p"),
         Word("Lamp"),
         price=np.float64(5.0),
         codes=[Word("123")],  # type: ignore[arg-type]
-        attributes=MappingProxyType(
-            {Word("colour"): Word("red"), "size": np.float64(2.5), "of": [Word("oak")]}  # type: ignore[dict-item]
-        ),
+        attributes=MappingProxyType(attributes),
     )
     with Catalog(tmp_path / "c.sqlite") as catalog:
         assert catalog.upsert([given]).added == 1
