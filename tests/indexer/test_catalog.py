@@ -154,7 +154,7 @@ def test_values_of_other_libraries_are_taken_for_what_they_stand_for(tmp_path: P
         Word("Lamp"),
         price=np.float64(5.0),
         codes=[Word("123")],  # type: ignore[arg-type]
-        attributes=MappingProxyType(attributes),
+        attributes=MappingProxyType(attributes),  # type: ignore[arg-type]
     )
     with Catalog(tmp_path / "c.sqlite") as catalog:
         assert catalog.upsert([given]).added == 1
