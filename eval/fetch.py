@@ -247,7 +247,11 @@ def fetch_collection(
     """
     root = cache_folder() / "collections"
     folder = root / collection.name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        told = f"{folder} cannot be made: {error.strerror}; DSV3_CACHE names another cache folder"
+        raise InputError(told) from error
     wanted, digests = addresses(collection, mirror), {}
     with (
         FileLock(folder / ".lock"),

@@ -14,8 +14,10 @@ from .qrels import Qrels
 from .run import Run
 
 MOST_APART = 0.05
-"""Two systems whose shares of rated results are further apart cannot be compared: it is the
-judgments' origin that is measured then."""
+"""Where two systems' shares of rated results are further apart, the judgments' origin favours one
+of them, and nothing may be taken for granted of what is not rated."""
+LEAST_RATED = 0.5
+"""Nor of a system's unrated results where fewer of them than this share are rated."""
 
 Pairs = frozenset[tuple[str, str]]
 Values = Mapping[str, float]
@@ -24,6 +26,10 @@ Values = Mapping[str, float]
 def cutoff(measure: Measure, k: int) -> int:
     """Return how many results a measure looks at; `k` where it looks at all."""
     return int(measure.params.get("cutoff", k))
+
+
+def _is_cut(measure: Measure) -> bool:
+    return "cutoff" in measure.params and not is_condensed(measure)
 
 
 def unrated(qrels: Qrels, runs: Sequence[Run], k: int) -> Pairs:
@@ -58,6 +64,24 @@ def with_relevant(qrels: Qrels, pairs: Pairs) -> Qrels:
     return replace(qrels, grades=grades)
 
 
+def with_likely(qrels: Qrels, pairs: Pairs, run: Run, k: int, seed: int) -> Qrels:
+    """Return the judgments of a world in which these unrated pairs are like a run's rated ones.
+
+    Their grades are drawn from those of the rated results that the run has among its first `k`.
+    """
+    known = [
+        judged[product]
+        for query, judged in qrels.grades.items()
+        for product in run.top(query, k)
+        if product in judged
+    ]
+    drawn = np.random.default_rng(seed).choice(known, size=len(pairs)).tolist()
+    grades = {query: dict(judged) for query, judged in qrels.grades.items()}
+    for (query, product), grade in zip(sorted(pairs), drawn, strict=True):
+        grades[query].setdefault(product, grade)
+    return replace(qrels, grades=grades)
+
+
 def bounds(qrels: Qrels, run: Run, measure: Measure, k: int) -> tuple[float, float]:
     """Return the means of a measure where all unrated results are irrelevant, and all relevant.
 
@@ -85,9 +109,10 @@ def doubted(
     """Return comparisons with what their verdicts lack in judgments.
 
     A verdict stands where it is the same in every world that the judgments leave open: as they
-    are, among the rated results alone, and where those unrated results are relevant that speak
-    for one of the two systems and all others are not. It does not stand where the shares of rated
-    results of the two are more than `MOST_APART` apart.
+    are, among the rated results alone, and where the unrated results that speak for one of the two
+    systems are as good as they may be and all others are not relevant. They may be as good as the
+    rated results of that system; but where the shares of rated results of the two systems are more
+    than `MOST_APART` apart, or its own is below `LEAST_RATED`, they may all have the best grade.
     """
     by_label = {label(measure): measure for measure in measures}
     found = []
@@ -108,21 +133,19 @@ def _doubted(
     holes = [unrated(qrels, [runs[c.baseline], runs[c.system]], depth) for c in family]
     if not any(holes):
         return family
+    names = {name for c in family for name in (c.baseline, c.system)}
+    # What a measure does not look at takes time alone; the rated ones may stand further down.
+    shown = {name: runs[name].cut(depth) for name in names} if _is_cut(measure) else runs
     worlds = [
-        _verdicts(family, qrels, runs, measure, depth, seed, favoured)
+        _verdicts(family, qrels, shown, measure, depth, seed, favoured)
         for favoured in ("system", "baseline")
     ]
     if not is_condensed(measure):
         worlds.append(_verdicts(family, qrels, runs, condensed(measure), depth, seed, None))
-    doubts = []
-    for place, (comparison, pairs) in enumerate(zip(family, holes, strict=True)):
-        shares = [
-            _share_rated(qrels, runs[name], depth)
-            for name in (comparison.baseline, comparison.system)
-        ]
-        apart = abs(shares[0] - shares[1]) > MOST_APART
-        turns = any(world[place] != comparison.verdict for world in worlds)
-        doubts.append(len(pairs) if pairs and (apart or turns) else 0)
+    doubts = [
+        len(pairs) if pairs and any(world[place] != comparison.verdict for world in worlds) else 0
+        for place, (comparison, pairs) in enumerate(zip(family, holes, strict=True))
+    ]
     return [
         replace(comparison, unrated=count) for comparison, count in zip(family, doubts, strict=True)
     ]
@@ -145,12 +168,20 @@ def _verdicts(
         if favoured is not None:
             favourite = getattr(comparison, favoured)
             other = names[names[0] == favourite]
-            speak = _speaking_for(qrels, runs[favourite], runs[other], depth)
-            world = with_relevant(qrels, speak)
+            world = _favouring(qrels, runs[favourite], runs[other], depth, seed)
         values = [measure_queries(world, runs[name], [measure])[measure] for name in names]
         pairs.append(Pair(label(measure), *names, *values))
     alpha = family[0].alpha
     return [found.verdict for found in correct(compare_pairs(pairs, alpha=alpha, seed=seed))]
+
+
+def _favouring(qrels: Qrels, favourite: Run, other: Run, depth: int, seed: int) -> Qrels:
+    """Return the judgments of the best world for one system that must be reckoned with."""
+    pairs = _speaking_for(qrels, favourite, other, depth)
+    own, others = (_share_rated(qrels, run, depth) for run in (favourite, other))
+    if own < LEAST_RATED or abs(own - others) > MOST_APART:
+        return with_relevant(qrels, pairs)
+    return with_likely(qrels, pairs, favourite, depth, seed)
 
 
 def _speaking_for(qrels: Qrels, favourite: Run, other: Run, depth: int) -> Pairs:

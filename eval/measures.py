@@ -212,9 +212,12 @@ def is_condensed(measure: Measure) -> bool:
 
 
 def _judged_only(qrels: Qrels, run: Run) -> Run:
-    """Leave out what nobody judged. Not every provider of ir_measures does it for every measure."""
+    """Leave out what nobody judged. Not every provider of ir_measures does it for every measure.
+
+    Queries that are judged whole keep all: what has no grade there is not relevant.
+    """
     rankings = {
-        query: [product for product in ranking if product in qrels.grades[query]]
+        query: [p for p in ranking if p in qrels.grades[query] or query in qrels.complete]
         for query, ranking in run.rankings.items()
         if query in qrels.grades
     }

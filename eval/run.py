@@ -32,6 +32,10 @@ class Run:
         """List the queries for which the system showed nothing."""
         return [query for query in queries if not self.rankings.get(query)]
 
+    def cut(self, k: int) -> Run:
+        """Return the run with the first `k` products of each query, without scores."""
+        return Run(self.name, {query: self.top(query, k) for query in self.rankings})
+
     def renamed(self, name: str) -> Run:
         """Return the same run under another name."""
         return Run(name, self.rankings, self.scores)

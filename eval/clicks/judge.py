@@ -87,12 +87,20 @@ class ClickJudgments:
         return f"clicks:{self.model}"
 
     def write(self, path: Path) -> None:
-        """Write a table with query, product_id, grade and rater, whole or not at all."""
+        """Write a table with query, product_id, grade and rater, whole or not at all.
+
+        Raises:
+            InputError: there is no such folder, or it cannot be written.
+
+        """
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["query", "product_id", "grade", "rater"])
         table.writerows([g.query, g.product, g.grade, self.rater] for g in self.grades)
-        write_whole(path, text.getvalue().encode())
+        try:
+            write_whole(path, text.getvalue().encode())
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def judge_clicks(

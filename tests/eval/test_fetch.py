@@ -207,18 +207,22 @@ def test_a_link_in_an_archive_is_refused(mirror: Mirror) -> None:
         fetch_collection(collection, mirror=mirror.base)
 
 
-def test_sizes_are_bounded(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_and_times_are_bounded(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     collection = beir(mirror, {**DOCUMENTS, "scifact/large.jsonl": b"0" * 100_000})
     monkeypatch.setattr(fetch, "LARGEST_UNPACKED", 50_000)
     with pytest.raises(InputError, match=r"scifact\.zip holds more than"):
         fetch_collection(collection, mirror=mirror.base)
+    with monkeypatch.context() as patched:
+        patched.setattr(fetch, "LONGEST_SECONDS", -1)
+        with pytest.raises(InputError, match="takes longer than"):
+            fetch_collection(COLLECTIONS["wands"], mirror=mirror.base)
     monkeypatch.setattr(fetch, "LARGEST", 50)
     with pytest.raises(InputError, match="is larger than"):
         fetch_collection(COLLECTIONS["wands"], mirror=mirror.base)
 
 
 def test_what_cannot_be_fetched_is_one_line(
-    mirror: Mirror, dsv3: Callable[..., CompletedProcess[str]]
+    mirror: Mirror, dsv3: Callable[..., CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror.files = {}
     base = mirror.base.replace("http://", "http://shopper:hidden@")
@@ -226,6 +230,8 @@ def test_what_cannot_be_fetched_is_one_line(
     assert done.returncode == 2
     assert done.stderr == f"dsv3: {mirror.base}/wands/label.csv: the server answers 404 Not Found\n"
     assert "hidden" not in done.stdout
+    monkeypatch.setenv("DSV3_CACHE", __file__)
+    assert "names another cache folder" in dsv3("eval", "fetch", "wands").stderr
     assert "choose one of wands, esci" in dsv3("eval", "fetch", "nowhere").stderr
     assert "name a collection" in dsv3("eval", "fetch").stderr
     assert "is no web address" in dsv3("eval", "fetch", "wands", "--mirror", "here").stderr

@@ -9,7 +9,7 @@ from dsv3.errors import InputError
 from dsv3.eval.conditions import failures
 from dsv3.eval.evaluation import evaluate
 from dsv3.eval.holes import bounds, rated_by_rank, unrated, with_relevant
-from dsv3.eval.measures import nDCG
+from dsv3.eval.measures import condensed, nDCG
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.run import Run
 
@@ -69,6 +69,60 @@ def test_a_verdict_stands_where_few_unrated_results_cannot_turn_it() -> None:
     assert unrated(holed, [new], 10) == {("q0", first)}
     assert [c.verdict for c in evaluate(holed, [old, new]).comparisons[:1]] == ["better"]
     assert [c.verdict for c in evaluate(holed, [new, old]).comparisons[:1]] == ["worse"]
+
+
+def lost(qrels: Qrels, share: float, run: Run | None = None) -> Qrels:
+    """Lose this share of the grades at random; where a run is named, of its first results."""
+    chosen = random.Random(7)  # noqa: S311
+    kept = {
+        query: {
+            product: grade
+            for product, grade in judged.items()
+            if (run is not None and product not in run.top(query, 10)) or chosen.random() > share
+        }
+        for query, judged in sorted(qrels.grades.items())
+    }
+    return Qrels(kept)
+
+
+def test_a_verdict_stands_where_both_lack_some_at_random() -> None:
+    whole = truth()
+    old, new = searched(whole, "old", 3, 1), searched(whole, "new", 1, 2)
+    holed = lost(whole, 0.1)
+    assert len(unrated(holed, [old, new], 10)) > 20
+    assert [c.verdict for c in evaluate(holed, [old, new]).comparisons[:1]] == ["better"]
+
+
+def test_a_verdict_stands_that_no_grades_could_turn_though_one_system_lacks_more() -> None:
+    whole = truth()
+    old, new = searched(whole, "old", 6, 1), searched(whole, "new", 0.5, 2)
+    holed = lost(whole, 0.2, old)
+    found = evaluate(holed, [old, new])
+    shares = [sum(found.rated[name]) / 10 for name in ("old", "new")]
+    assert shares[1] - shares[0] > 0.05
+    assert found.comparisons[0].verdict == "better"
+
+
+def test_equal_holes_that_are_too_many_doubt_a_verdict() -> None:
+    whole = truth()
+    old, new = searched(whole, "old", 3, 1), searched(whole, "new", 1, 2)
+    told = evaluate(lost(whole, 0.7), [old, new]).comparisons[0]
+    assert told.significant
+    assert told.verdict.startswith("the judgments have holes")
+
+
+def test_a_system_that_shows_nothing_is_compared() -> None:
+    whole = truth()
+    silent, new = Run("silent", {}), searched(whole, "new", 1, 2)
+    assert evaluate(lost(whole, 0.1), [silent, new]).comparisons[0].verdict == "better"
+
+
+def test_nothing_is_left_out_of_a_query_that_is_judged_whole() -> None:
+    run = Run("one", {"q": ["x", "a"], "r": ["x", "a"]})
+    qrels = collect([("q", "a", 1), ("q", "*", 0), ("r", "a", 1)])
+    found = evaluate(qrels, [run], measures=(condensed(nDCG @ 10),)).scores["one"]
+    values = found[condensed(nDCG @ 10)].values
+    assert values["q"] < values["r"] == 1
 
 
 def test_judgments_that_are_complete_have_no_holes() -> None:

@@ -96,6 +96,8 @@ def test_clicks_that_know_nothing_of_relevance_do_not_agree(rated: Qrels, many: 
 def test_a_file_of_them_tells_its_rater(rated: Qrels, tmp_path: Path) -> None:
     found = judge_clicks(clicked(rated, 2_400), "dbn", rated)
     found.write(tmp_path / "judgments.csv")
+    with pytest.raises(InputError, match="cannot be written"):
+        found.write(tmp_path / "nowhere" / "judgments.csv")
     read = load_qrels(tmp_path / "judgments.csv")
     assert read.pairs == len(found.grades)
     assert read.shares() == {"clicks:dbn": 1.0}
