@@ -16,7 +16,6 @@ from .ratings import Judged, Rating
 
 try:
     from krippendorff import alpha as krippendorff_alpha
-    from sklearn.metrics import cohen_kappa_score
 except ModuleNotFoundError as error:
     raise MissingExtra(str(error.name), "rate", "Measuring how far raters agree") from None
 
@@ -46,7 +45,7 @@ class Agreement:
         raters: who; "judgments" stands for the grades that were there before.
         pairs: of query and product that more than one of them rated.
         same: share of these pairs with one and the same grade; 0 to 1.
-        kappa: quadratic weighted kappa (Cohen, Psychological Bulletin 70(4), 1968); of two only.
+        kappa: quadratic weighted kappa; of two only.
         alpha: Krippendorff's, for ordinal grades (Content Analysis, 2004).
 
     A coefficient is None where fewer than `FEWEST` pairs are shared, or all grades are the same.
@@ -148,9 +147,14 @@ def _estimate(
 
 
 def _kappa(table: Table) -> float:
-    one, other = table.astype(int).T
-    grades = list(range(int(table.min()), int(table.max()) + 1))
-    return float(cohen_kappa_score(one, other, labels=grades, weights="quadratic"))
+    """Return quadratic weighted kappa: 1 - observed / expected squared distance of two grades.
+
+    What two would be apart by chance is the sum of their variances and of the squared distance of
+    their means (Cohen, Psychological Bulletin 70(4), 1968).
+    """
+    one, other = table.T
+    by_chance = one.var() + other.var() + (one.mean() - other.mean()) ** 2
+    return float(1 - np.mean((one - other) ** 2) / by_chance)
 
 
 def _alpha(table: Table) -> float:

@@ -193,7 +193,15 @@ class _Page:
             "done": len(self._items) - len(open_),
             "skipped": len(again),
             "can_undo": bool(session.done),
+            "last": self._last(session, rated),
         }
+
+    def _last(self, session: _Session, rated: Mapping[tuple[str, str], int]) -> str:
+        """Say what was done last, so that a slip of the finger is seen."""
+        if not session.done:
+            return ""
+        grade = rated.get(self._items[session.done[-1]].pair)
+        return "skipped" if grade is None else f"{grade} {MEANINGS[grade][0]}"
 
     def _session(self, rater: str) -> _Session:
         """Return a rater's session; what was rated before it began can be undone, too."""
@@ -214,7 +222,7 @@ class _Page:
     def _html(self, status: int = 200, **values: Any) -> Response:
         nonce, images = secrets.token_urlsafe(16), "http: https:" if self._pictures else "'none'"
         known = {"rater": "", "item": None, "place": None, "facts": [], "done": 0, "skipped": 0,
-                 "can_undo": False, "wrong": ""}  # fmt: skip
+                 "can_undo": False, "last": "", "wrong": ""}  # fmt: skip
         text = _template().render(
             **known | values,
             total=len(self._items),
