@@ -8,11 +8,12 @@ rows alone, so that the same rows give the same digest in every run.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
+from .columns import sample_columns
 from .layout import Fields, Header, as_word, is_empty, is_own, put, unpacked
 from .names import fold_name
 from .platforms import PLATFORMS, Join, Packed, Platform
@@ -61,11 +62,9 @@ def complete_rows(
     if platform is not None:
         progress.recognise(source, platform=platform.name)
         return platform, _Joining(platform, progress, options).records(records)
-    columns = [] if options.include_unpublished else status_columns(sample)
-    if not columns:
+    if options.include_unpublished:
         return None, records
-    progress.recognise(source, status=", ".join(column.name for column in columns))
-    return None, _published(records, columns, progress)
+    return None, _published(records, _StatusColumns(sample, progress), progress)
 
 
 def tell(rows: Iterable[Mapping[str, object]]) -> Platform | None:
@@ -78,14 +77,40 @@ def tell(rows: Iterable[Mapping[str, object]]) -> Platform | None:
     return None
 
 
-def _published(records: Records, columns: list[StatusColumn], progress: SourceProgress) -> Records:
+class _StatusColumns:
+    """The columns of a source that tell whether a product is for sale, also those met late."""
+
+    def __init__(self, sample: Sequence[RawRecord], progress: SourceProgress) -> None:
+        self._progress = progress
+        self._met: set[str] = set()
+        self.columns: list[StatusColumn] = []
+        self._meet(sample)
+
+    def why(self, record: RawRecord) -> str:
+        """Return why a record's product is not for sale; "" where it is."""
+        if not self._met.issuperset(record.fields):
+            self._meet([record])
+        for column in self.columns:
+            if why := column.why(record.fields):
+                return why
+        return ""
+
+    def _meet(self, records: Sequence[RawRecord]) -> None:
+        samples = sample_columns(record.fields for record in records)
+        new = {name: values for name, values in samples.items() if name not in self._met}
+        self._met.update(new)
+        if found := status_columns(new):
+            self.columns += found
+            names = ", ".join(column.name for column in self.columns)
+            self._progress.recognise(records[0].source, status=names)
+
+
+def _published(records: Records, status: _StatusColumns, progress: SourceProgress) -> Records:
     for item in records:
-        if isinstance(item, RawRecord):
-            why = next((why for column in columns if (why := column.why(item.fields))), "")
-            if why:
-                progress.unpublished[why] += 1
-                continue
-        yield item
+        if isinstance(item, RawRecord) and (why := status.why(item)):
+            progress.unpublished[why] += 1
+        else:
+            yield item
 
 
 @dataclass(slots=True)

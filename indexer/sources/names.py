@@ -71,11 +71,12 @@ def fold_name(name: str) -> str:
     """
     name = name.casefold().removeprefix("g:")
     if not name.isascii():
-        name = _without_accents(name)
+        name = without_accents(name)
     return ".".join(_MARKS.sub("", part) for part in _NO_LEVEL.sub("", name).split("."))
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
+    """Return a text whose Latin letters have no accents."""
     kept: list[str] = []
     for mark in unicodedata.normalize("NFKD", text):
         if not (unicodedata.category(mark) == "Mn" and kept and kept[-1].isascii()):

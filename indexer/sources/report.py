@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from shlex import quote
 
 from ..known_fields import KNOWN_FIELDS
 from ..product import Product
 from .fields import FieldMap
+from .layout import as_word
 from .names import fold_name
 from .prices import parse_price
+from .publication import StatusColumn, status_columns
 
 EXAMPLES = 3
 _SPARSE = 0.5
@@ -23,9 +26,11 @@ _PRICE_WORDS = ("price", "preis", "prix", "precio", "prezzo", "prijs", "pris", "
 _NOT_ITS_PRICE = ("shipping", "versand", "cost", "tax", "deposit", "pfand")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _MANY_PRICES = 0.8
+_MOST_WORDS = 100
+_WORDS_TOLD = 4
 
 
-@dataclass(slots=True)
+@dataclass
 class SourceReport:
     """What is known of one source, collected as its products pass.
 
@@ -45,6 +50,8 @@ class SourceReport:
     _title_lengths: Counter[int] = field(default_factory=Counter)
     _longest: tuple[int, str] = (0, "")
     _unreadable: int = 0
+    _currencies: Counter[str] = field(default_factory=Counter)
+    _words: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, product: Product) -> None:
         """Count a product of this source."""
@@ -59,8 +66,27 @@ class SourceReport:
             self._longest = (length, product.product_id)
         if _REPLACEMENT in product.title or _REPLACEMENT in product.description:
             self._unreadable += 1
+        if product.price is not None:
+            self._currencies[product.currency or ""] += 1
+        for column, name in self._status:
+            value = product.attributes.get(name)
+            if value is not None and column.is_unknown(value):
+                words = self._words.setdefault(column.name, Counter())
+                word = as_word(value)
+                words[word if word in words or len(words) < _MOST_WORDS else ""] += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(product)
+
+    @cached_property
+    def _status(self) -> list[tuple[StatusColumn, str]]:
+        """Return the columns that say whether a product is for sale, and their attributes."""
+        if self.fields.platform is not None:
+            return []
+        return [
+            (column, attribute.name)
+            for column in status_columns(self.fields.samples)
+            if (attribute := self.fields.attribute(column.name)) is not None
+        ]
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -84,6 +110,8 @@ class SourceReport:
                     f"another column holds it: --map {name}=COLUMN"
                 )
         yield from self._about_titles()
+        yield from self._about_status()
+        yield from self._about_currencies()
         if self._unreadable:
             yield (
                 f"{self._unreadable:,} products hold characters that could not be read; say how "
@@ -114,6 +142,25 @@ class SourceReport:
             alike = sum(_looks_like_price(value, named=named) for value in values)
             if alike >= _MANY_PRICES * len(values):
                 yield column
+
+    def _about_status(self) -> Iterator[str]:
+        for column, words in self._words.items():
+            known = ((word, count) for word, count in words.most_common(_WORDS_TOLD + 1) if word)
+            listed = ", ".join(f"{count:,} {word!r}" for word, count in known)
+            yield (
+                f"{words.total():,} products are taken as for sale, as it is not known what column "
+                f"{column} says of them ({listed}); leave out those that are not before indexing"
+            )
+
+    def _about_currencies(self) -> Iterator[str]:
+        if len(self._currencies) > 1:
+            counts = self._currencies.most_common()
+            listed = ", ".join(f"{count:,} {currency or 'of none'}" for currency, count in counts)
+            yield (
+                f"prices are of several currencies ({listed}) and are not converted; index each "
+                "currency into a shop of its own, or name the column of another price: "
+                "--map price=COLUMN --map currency=COLUMN"
+            )
 
     def _about_titles(self) -> Iterator[str]:
         length, product_id = self._longest

@@ -445,6 +445,11 @@ tax_rate;cover_media_url;manufacturer_name;ean;categories;optionIds
         ("visibility", ["visible", "hidden"], "hidden"),
         ("deleted", ["0", "1"], "deleted"),
         ("aktiv", ["ja", "nein"], "not published"),
+        ("Status", ["Auslaufartikel", "inaktiv"], "inactive"),
+        ("status", ["discontinued", "Unpublished"], "not published"),
+        ("Visibility", ["Catalog and Search", "Hidden"], "hidden"),
+        ("Statut", ["en ligne", "Archivé"], "archived"),
+        ("published", ["", "false"], "not published"),
     ],
 )
 def test_a_status_column_is_told_by_its_values(
@@ -460,12 +465,25 @@ def test_a_status_column_is_told_by_its_values(
 
 @pytest.mark.parametrize(
     ("column", "values"),
-    [("status", ["new", "draft"]), ("status", ["1", "0"]), ("active", ["passive", "active"]),
-     ("visibility", ["10 km", "hidden"]), ("state", ["private", "open"])],
+    [("status", ["new", "on loan"]), ("status", ["1", "0"]), ("active", ["passive", "active"]),
+     ("online", ["12", "0"]), ("visibility", ["10 km", "2 km"]), ("state", ["private", "open"])],
 )  # fmt: skip
 def test_columns_that_say_something_else(shop: Any, column: str, values: list[str]) -> None:
     rows = [{"id": str(n), "title": "x", column: value} for n, value in enumerate(values)]
     assert len(shop("plain.json", rows).products) == 2
+
+
+def test_a_status_may_come_late(shop: Any) -> None:
+    rows: list[dict[str, object]] = [{"id": str(n), "title": "x"} for n in range(250)]
+    rows[240]["published"], rows[245]["published"] = True, False
+    found = shop("late.json", rows)
+    assert len(found.products) == 249
+    assert (found.progress.unpublished, found.recognised["status"]) == (
+        {"not published": 1},
+        "published",
+    )
+    lines = ["sku,name,published", *(f"{n},Cup {n}," for n in range(250)), "9000,Late,false"]
+    assert "9000" not in shop("late.csv", "\n".join(lines)).products
 
 
 def test_a_name_that_another_column_has_is_kept_as_it_was(shop: Any) -> None:

@@ -78,3 +78,19 @@ def test_records_of_which_none_can_be_stored_say_why(tmp_path: Path) -> None:
 def test_an_unknown_column_is_told_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column nothing"):
         checked(tmp_path, "id,title\n1,Pan\n", fields={"price": "nothing"})
+
+
+def test_words_of_a_status_that_are_not_known_are_told(tmp_path: Path) -> None:
+    rows = ["id,title,price,status", "1,Pan,5,active", "2,Pot,6,run-out", "3,Lid,2,inactive"]
+    found = checked(tmp_path, "\n".join(rows) + "\n")
+    [warning] = warnings(found)
+    assert "1 products are taken as for sale" in warning
+    assert "column status says of them (1 'run-out')" in warning
+    assert found.met.unpublished == {"inactive": 1}
+
+
+def test_prices_of_several_currencies_are_told(tmp_path: Path) -> None:
+    rows = ["id,title,price", "1,Pan,5.00 EUR", "2,Pot,6.00 USD", "3,Lid,7.00 EUR"]
+    [warning] = warnings(checked(tmp_path, "\n".join(rows) + "\n"))
+    assert "several currencies (2 EUR, 1 USD)" in warning
+    assert "--map price=COLUMN" in warning
