@@ -168,19 +168,16 @@ def said(told: Comparison) -> tuple[str, str]:
     return alone, told.verdict
 
 
-def count(worlds: Sequence[World]) -> dict[str, Counter[str]]:
-    """Count, for each way of making holes, how often verdicts were right, wrong or none."""
-    found = {}
-    for name, hole in HOLES.items():
-        counts: Counter[str] = Counter()
-        for seed, world in enumerate(worlds):
-            qrels = hole(world, np.random.default_rng([1, seed]))
-            for base in dict.fromkeys(base for base, _ in world.truth):
-                told = evaluate(qrels, world.runs, measures=(MEASURE,), baseline=base)
-                for comparison in told.comparisons:
-                    add(counts, comparison, world.truth[base, comparison.system])
-        found[name] = counts
-    return found
+def count(worlds: Sequence[World], hole: Hole) -> Counter[str]:
+    """Count how often verdicts were right, wrong or none on judgments with such holes."""
+    counts: Counter[str] = Counter()
+    for seed, world in enumerate(worlds):
+        qrels = hole(world, np.random.default_rng([1, seed]))
+        for base in dict.fromkeys(base for base, _ in world.truth):
+            told = evaluate(qrels, world.runs, measures=(MEASURE,), baseline=base)
+            for comparison in told.comparisons:
+                add(counts, comparison, world.truth[base, comparison.system])
+    return counts
 
 
 def add(counts: Counter[str], told: Comparison, truth: int) -> None:
@@ -196,14 +193,15 @@ def add(counts: Counter[str], told: Comparison, truth: int) -> None:
             counts[f"{which} holes"] += 1
 
 
-def report(title: str, found: Mapping[str, Counter[str]]) -> None:
+def report(title: str, worlds: Sequence[World]) -> None:
+    """Print a row for each way of making holes, as soon as it is counted."""
     print(f"\n{title}\n")
     columns = ("old right", "old wrong", "new right", "new wrong", "new cannot tell", "new holes")
-    print(f"| grades kept | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    for name, counts in found.items():
-        shares = (f"{counts[column] / counts['all']:.1%}" for column in columns)
-        print(f"| {name} | {' | '.join(shares)} |")
-    counts = next(iter(found.values()))
+    print(f"| grades kept | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}", flush=True)
+    for name, hole in HOLES.items():
+        counts = count(worlds, hole)
+        shares = (f"{100 * counts[column] / counts['all']:.1f} %" for column in columns)
+        print(f"| {name} | {' | '.join(shares)} |", flush=True)
     print(f"\n{counts['all']:,} comparisons a row, {counts['differ']:,} of systems that differ")
 
 
@@ -214,10 +212,10 @@ def main() -> None:
     options.add_argument("--shop", nargs=2, action="append", type=Path)
     given = options.parse_args()
     if not given.shop:
-        report("Drawn truths", count(list(drawn_worlds(given.draws, given.queries))))
+        report("Drawn truths", list(drawn_worlds(given.draws, given.queries)))
     for shop, judgments in given.shop or []:
-        found = count(list(shop_worlds(shop, judgments, given.draws)))
-        report(f"{shop.name}, {judgments.name}", found)
+        worlds = list(shop_worlds(shop, judgments, given.draws))
+        report(f"{shop.name}, {judgments.name}", worlds)
 
 
 if __name__ == "__main__":
