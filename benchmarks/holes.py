@@ -10,7 +10,7 @@ Holm's correction over the systems compared with one baseline.
 Without a shop, truths and systems are drawn: products have grades, and an engine ranks them by
 grade plus noise, which engines of one kind share in part. With shops, systems are the shop's own
 and tuned BM25, on the rated products alone, so that the judgments given are whole for them; each
-draw takes 70 % of the queries.
+draw takes 70 % of the queries, and the true order is that on all of them.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def drawn_worlds(draws: int, queries: int) -> Iterator[World]:
 
 
 def shop_worlds(shop: Path, judgments: Path, draws: int) -> Iterator[World]:
-    """Draw queries of whole judgments; the truth is the verdict on all of them."""
+    """Draw queries of whole judgments; the truth is the order on all of them."""
     qrels = load_qrels(judgments)
     with ECommRetriever.open(shop) as opened:
         found = evaluate_shop(opened, qrels, measures=(MEASURE,), clicks=None)
@@ -152,7 +152,7 @@ def shop_worlds(shop: Path, judgments: Path, draws: int) -> Iterator[World]:
     named = {run.name: run for run in runs}
     for base in (runs[0].name, "dense"):
         for told in evaluate(qrels, runs, measures=(MEASURE,), baseline=base).comparisons:
-            truth[base, told.system] = SIGNS.get(told.verdict, 0)
+            truth[base, told.system] = int(np.sign(told.difference.mean))
     for seed in range(draws):
         generator = np.random.default_rng(seed)
         size = round(SHARE_OF_QUERIES * len(qrels))

@@ -32,9 +32,7 @@ def bootstrap_means(columns: Floats, confidence: float = 0.95, seed: int = 0) ->
     means = columns.mean(axis=0)
     if count < 2:
         return np.stack([means, means])
-    draws = (
-        np.concatenate([weights @ columns for weights in bootstrap_weights(count, seed)]) / count
-    )
+    draws = np.concatenate([weights @ columns for weights in _draws(count, seed)]) / count
     low, high = _corrected_levels(columns, means, draws, confidence)
     ends = [np.quantile(draws[:, place], [low[place], high[place]]) for place in range(len(means))]
     found: Floats = np.asarray(ends).T.reshape(2, len(means))
@@ -43,7 +41,7 @@ def bootstrap_means(columns: Floats, confidence: float = 0.95, seed: int = 0) ->
     return found
 
 
-def bootstrap_weights(count: int, seed: int) -> Iterator[Floats]:
+def _draws(count: int, seed: int) -> Iterator[Floats]:
     """Yield how often each query is drawn in each resample, (resamples, queries), in blocks."""
     generator = np.random.default_rng(seed)
     rows = max(1, _BLOCK // count)

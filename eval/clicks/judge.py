@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from ...errors import InputError
 from ...files import write_whole
 from ..compare import Interval, mean_interval
 from ..qrels import Qrels
-from ..resampling import bootstrap_weights
 from .grades import find_shopper
 from .log import ClickLog, Pair
 from .sessions import Floats
 from .store import fit_model
 from .weights import RelevanceWeight, relevance_weights
+
+if TYPE_CHECKING:
+    from ..rating.agreement import Agreement
 
 TOP = 3
 """The highest grade where no judgments say another."""
@@ -49,17 +52,14 @@ class RatedAgreement:
     """How far grades from clicks agree with rated ones, on the pairs that have both.
 
     Attributes:
-        pairs: how many there are.
-        kappa: Cohen's kappa with quadratic weights: 1 the same grades, 0 as by chance.
+        grades: of the two grades.
         tau: mean over queries of Kendall's tau-b between attractiveness and rated grades: 1 the
             same order, 0 unrelated, -1 reversed; None where no query has products of two grades.
         tau_queries: how many queries that is the mean of.
 
     """
 
-    pairs: int
-    queries: int
-    kappa: Interval
+    grades: Agreement
     tau: Interval | None
     tau_queries: int
 
@@ -126,6 +126,7 @@ def judge_clicks(
     Raises:
         InputError: there is no such model or shopper, or the log shows rated products of fewer
             than two grades.
+        MissingExtra: agreement is to be measured, and the package for it is not installed.
 
     """
     fitted = fit_model(log, name)
@@ -143,7 +144,7 @@ def judge_clicks(
             )
         scale = found
         grades = _grade(weights, scale, confidence)
-        agreement = _agreement(weights, rated, confidence, seed)
+        agreement = _agreement(weights, rated, f"clicks:{name}", confidence, seed)
     return ClickJudgments(
         model=fitted.model.name,
         grades=tuple(grades),
@@ -200,9 +201,11 @@ def _grade(weights: Weights, scale: Floats, confidence: float) -> list[ClickGrad
 
 
 def _agreement(
-    weights: Weights, rated: Grades, confidence: float, seed: int
+    weights: Weights, rated: Grades, rater: str, confidence: float, seed: int
 ) -> RatedAgreement | None:
     """Compare each half of the rated queries by the scale of the other half."""
+    from ..rating.agreement import agree
+
     shown = sorted({query for query, _ in weights} & set(rated))
     found: list[ClickGrade] = []
     for half in (0, 1):
@@ -219,15 +222,10 @@ def _agreement(
     if not both:
         return None
     taus = [tau for pairs in both.values() if (tau := _tau(pairs)) is not None]
-    size = 1 + max(max(g.grade, max(0, r)) for pairs in both.values() for g, r in pairs)
-    tables = np.zeros((len(both), size, size))
-    for row, pairs in enumerate(both.values()):
-        for grade, other in pairs:
-            tables[row, grade.grade, max(0, other)] += 1
+    ours = {(g.query, g.product): g.grade for pairs in both.values() for g, _ in pairs}
+    theirs = {(g.query, g.product): max(0, r) for pairs in both.values() for g, r in pairs}
     return RatedAgreement(
-        pairs=int(tables.sum()),
-        queries=len(both),
-        kappa=kappa_interval(tables, confidence=confidence, seed=seed),
+        grades=agree({rater: ours, "judgments": theirs}, seed=seed),
         tau=mean_interval(taus, confidence=confidence, seed=seed) if taus else None,
         tau_queries=len(taus),
     )
@@ -242,37 +240,3 @@ def _tau(pairs: Sequence[tuple[ClickGrade, int]]) -> float | None:
     if len(set(ours)) < 2 or len(set(theirs)) < 2:
         return None
     return float(kendalltau(ours, theirs).statistic)
-
-
-def kappa_interval(tables: Floats, *, confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Return Cohen's kappa with quadratic weights and its interval over queries.
-
-    Cohen, Psychological Bulletin 70(4), 1968; a percentile bootstrap of queries.
-
-    Args:
-        tables: (queries, grades, grades), how many pairs one rater gave a grade and the other one.
-        confidence: of the interval.
-        seed: of the resampling.
-
-    """
-    kappa = float(_kappas(tables.sum(axis=0)[None])[0])
-    flat = tables.reshape(len(tables), -1)
-    drawn = [weights @ flat for weights in bootstrap_weights(len(tables), seed)]
-    kappas = _kappas(np.concatenate(drawn).reshape(-1, *tables.shape[1:]))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(kappas, [tail, 1 - tail])
-    return Interval(kappa, float(low), float(high), confidence)
-
-
-def _kappas(tables: Floats) -> Floats:
-    """Return the weighted kappa of each table; 0 where both raters gave one same grade alone."""
-    places = np.arange(tables.shape[1])
-    weights = (places[:, None] - places) ** 2
-    totals = tables.sum(axis=(1, 2))
-    by_chance = tables.sum(axis=2)[:, :, None] * tables.sum(axis=1)[:, None, :]
-    seen = (weights * tables).sum(axis=(1, 2)) * totals
-    expected = (weights * by_chance).sum(axis=(1, 2))
-    disagreement = np.ones(len(tables))
-    np.divide(seen, expected, out=disagreement, where=expected > 0)
-    found: Floats = 1 - disagreement
-    return found

@@ -130,9 +130,13 @@ def judged_lines(found: ClickJudgments) -> list[str]:
     lines = [f"left out: {found.left_out:,} pairs, shown too seldom to tell their grade"]
     agreed = found.agreement
     if agreed is not None:
+        kappa, alpha = (
+            f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]" if each else "cannot be told"
+            for each in (agreed.grades.kappa, agreed.grades.alpha)
+        )
         lines.append(
-            f"agreement on {agreed.pairs:,} rated pairs of {agreed.queries:,} queries: weighted "
-            f"kappa {interval(agreed.kappa)}"
+            f"agreement on {agreed.grades.pairs:,} rated pairs: weighted kappa {kappa}, "
+            f"Krippendorff's alpha {alpha}"
         )
         if agreed.tau is not None:
             lines.append(
