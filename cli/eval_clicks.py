@@ -92,7 +92,9 @@ def fit(
 @app.command()
 def judge(
     log: Log,
-    out: Annotated[Path, typer.Option(help="The judgments to write: CSV.")],
+    out: Annotated[
+        Path, typer.Option(help="The judgments to write: .csv, .tsv, .jsonl, .json or .parquet.")
+    ],
     model: Annotated[str, typer.Option(help="pbm, cascade, dcm, sdbn, dbn, ubm.")] = "dbn",
     judgments: Annotated[
         Path | None,
@@ -105,14 +107,16 @@ def judge(
     json: Json = False,
 ) -> None:
     """Grade products by their clicks, as far as a log can tell; the rater is clicks:MODEL."""
-    from ..eval.clicks import judge_clicks, read_click_log
+    from ..eval.click_judgments import judge_clicks
+    from ..eval.clicks import read_click_log
     from ..eval.judgments.load import load_qrels
+    from ..eval.judgments.tables import write_judgments
     from ..eval.report.clicks import judged_lines, judged_table
 
     found = read_click_log(log)
     qrels = None if judgments is None else load_qrels(judgments)
     judged = judge_clicks(found, model, qrels, shopper=shopper, seed=seed)
-    judged.write(out)
+    write_judgments(judged.qrels, out)
     values = {
         "rater": judged.rater,
         "pairs": len(judged.grades),

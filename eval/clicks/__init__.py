@@ -5,7 +5,6 @@ from __future__ import annotations
 from .agreement import Agreement, rank_agreement
 from .grades import SHOPPERS, fit_grades, grade_model
 from .interleave import InterleavingReport, interleave, team_draft
-from .judge import ClickJudgments, judge_clicks
 from .log import ClickLog, Rejections, Search, collect_log
 from .models.base import ClickModel
 from .models.load import MODELS, model_class
@@ -22,7 +21,6 @@ __all__ = [
     "MODELS",
     "SHOPPERS",
     "Agreement",
-    "ClickJudgments",
     "ClickLog",
     "ClickModel",
     "ClickReport",
@@ -44,7 +42,6 @@ __all__ = [
     "fit_model",
     "grade_model",
     "interleave",
-    "judge_clicks",
     "load_model",
     "measure_fit",
     "model_class",

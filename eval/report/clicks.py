@@ -12,7 +12,8 @@ from rich.text import Text
 from .text import change, interval, p_value, percent
 
 if TYPE_CHECKING:
-    from ..clicks import ClickJudgments, ClickReport, Fit, InterleavingReport, Lift, PolicyEstimates
+    from ..click_judgments import ClickJudgments
+    from ..clicks import ClickReport, Fit, InterleavingReport, Lift, PolicyEstimates
 
 STYLES = {"better": "bold green", "worse": "bold red"}
 

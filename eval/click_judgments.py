@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import InputError
-from ...files import write_whole
-from ..compare import Interval, mean_interval
-from ..qrels import Qrels
-from .grades import find_shopper
-from .log import ClickLog, Pair
-from .sessions import Floats
-from .store import fit_model
-from .weights import RelevanceWeight, relevance_weights
+from ..errors import InputError
+from .clicks.grades import find_shopper
+from .clicks.log import ClickLog, Pair
+from .clicks.sessions import Floats
+from .clicks.store import fit_model
+from .clicks.weights import RelevanceWeight, relevance_weights
+from .compare import Interval, mean_interval
+from .qrels import Qrels, collect
 
 if TYPE_CHECKING:
-    from ..rating.agreement import Agreement
+    from .rating.agreement import Agreement
 
 TOP = 3
 """The highest grade where no judgments say another."""
@@ -86,21 +82,10 @@ class ClickJudgments:
         """Name the rater under which these grades are kept."""
         return f"clicks:{self.model}"
 
-    def write(self, path: Path) -> None:
-        """Write a table with query, product_id, grade and rater, whole or not at all.
-
-        Raises:
-            InputError: there is no such folder, or it cannot be written.
-
-        """
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(["query", "product_id", "grade", "rater"])
-        table.writerows([g.query, g.product, g.grade, self.rater] for g in self.grades)
-        try:
-            write_whole(path, text.getvalue().encode())
-        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    @property
+    def qrels(self) -> Qrels:
+        """Return the grades as judgments, with their rater."""
+        return collect((g.query, g.product, g.grade, self.rater) for g in self.grades)
 
 
 def judge_clicks(
@@ -124,8 +109,8 @@ def judge_clicks(
     no query is compared with what it was fitted to.
 
     Raises:
-        InputError: there is no such model or shopper, or the log shows rated products of fewer
-            than two grades.
+        InputError: there is no such model or shopper, the log shows rated products of fewer than
+            two grades, or it tells no grade.
         MissingExtra: agreement is to be measured, and the package for it is not installed.
 
     """
@@ -145,6 +130,11 @@ def judge_clicks(
         scale = found
         grades = _grade(weights, scale, confidence)
         agreement = _agreement(weights, rated, f"clicks:{name}", confidence, seed)
+    if not grades:
+        raise InputError(
+            f"{log.source or 'click log'}: none of its {len(weights):,} pairs was shown often "
+            "enough to tell its grade"
+        )
     return ClickJudgments(
         model=fitted.model.name,
         grades=tuple(grades),
@@ -204,7 +194,7 @@ def _agreement(
     weights: Weights, rated: Grades, rater: str, confidence: float, seed: int
 ) -> RatedAgreement | None:
     """Compare each half of the rated queries by the scale of the other half."""
-    from ..rating.agreement import agree
+    from .rating.agreement import agree
 
     shown = sorted({query for query, _ in weights} & set(rated))
     found: list[ClickGrade] = []

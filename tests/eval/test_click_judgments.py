@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dsv3.errors import InputError
-from dsv3.eval.clicks import ClickLog, Search, collect_log, grade_model, judge_clicks
+from dsv3.eval.click_judgments import judge_clicks
+from dsv3.eval.clicks import ClickLog, Search, collect_log, grade_model
 from dsv3.eval.evaluation import evaluate
 from dsv3.eval.judgments.load import load_qrels
+from dsv3.eval.judgments.tables import write_judgments
 from dsv3.eval.qrels import Qrels
 from dsv3.eval.run import Run
 
@@ -98,9 +100,7 @@ def test_clicks_that_know_nothing_of_relevance_do_not_agree(rated: Qrels, many: 
 
 def test_a_file_of_them_tells_its_rater(rated: Qrels, tmp_path: Path) -> None:
     found = judge_clicks(clicked(rated, 2_400), "dbn", rated)
-    found.write(tmp_path / "judgments.csv")
-    with pytest.raises(InputError, match="cannot be written"):
-        found.write(tmp_path / "nowhere" / "judgments.csv")
+    write_judgments(found.qrels, tmp_path / "judgments.csv")
     read = load_qrels(tmp_path / "judgments.csv")
     assert read.pairs == len(found.grades)
     assert read.shares() == {"clicks:dbn": 1.0}
@@ -109,6 +109,8 @@ def test_a_file_of_them_tells_its_rater(rated: Qrels, tmp_path: Path) -> None:
 
 
 def test_a_log_of_other_queries_says_so(rated: Qrels) -> None:
+    with pytest.raises(InputError, match=r"none of its .* pairs was shown often enough"):
+        judge_clicks(clicked(rated, 2), "pbm")
     other = Qrels({"elsewhere": {"p1": 3, "p2": 0}})
     with pytest.raises(InputError, match="rated products of fewer than two grades"):
         judge_clicks(clicked(rated, 240), "pbm", other)
