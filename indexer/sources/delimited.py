@@ -25,6 +25,7 @@ from .stream import ByteStream
 from .text_lines import TextLines, first_lines, split_lines
 
 _limit_lock = threading.Lock()
+_MOST_LEFT_OVER = 200  # lines of a broken row after its end as it was read
 
 
 def read_csv(
@@ -116,7 +117,7 @@ class _Table:
         """Yield records until lines must be read again; return whether the end is reached."""
         lines, names, header, source = self.lines, self.names, self.header, self.source
         width, first, formulas = len(names), self.start, self.dialect.formulas
-        rows = self.dialect.read(lines.feed(first))
+        rows = self.dialect.read(lines.feed(first), strict=True)
         end = first
         while True:
             lines.keep = start = end
@@ -142,7 +143,7 @@ class _Table:
                     self.progress.skip("an empty row")
                 continue
             self.start = start
-            yield from self._look_again(cells, end)
+            yield from self._look_again(cells, end, strict=True)
             if self.start != end:
                 return False
 
@@ -175,27 +176,37 @@ class _Table:
     def _after_error(self, error: str, end: int) -> Iterator[RawRecord | Rejected]:
         r"""Yield what becomes of a row that the parser refuses, and move `start` after it.
 
-        It has a cell of more than 128 KiB, or a "\r" where no line ends.
+        It has a quotation mark out of place, a cell of more than 128 KiB, or a "\r" where no line
+        ends.
         """
         lines, start = self.lines, self.start
-        if lines.split_at_returns(start, self.dialect, len(self.names)):
-            return
-        if not self.look.seems_endless(lines.between(start, end)):
-            rows = self.dialect.read(lines.feed(start))
-            try:
-                with _no_limit():
-                    cells = next(rows)
-            except csv.Error:
-                end = start + rows.line_num
-            else:
-                yield from self._look_again(cells, start + rows.line_num)
+        rows = self.dialect.read(lines.feed(start))
+        try:
+            cells = next(rows)
+        except csv.Error:
+            if lines.split_at_returns(start, self.dialect, len(self.names)):
                 return
-        yield self._reject(f"the row cannot be read ({error})", end)
+            if not self.look.seems_endless(lines.between(start, end)):
+                rows = self.dialect.read(lines.feed(start))
+                try:
+                    with _no_limit():
+                        cells = next(rows)
+                except csv.Error:
+                    end = start + rows.line_num
+                else:
+                    yield from self._look_again(cells, start + rows.line_num)
+                    return
+            yield self._reject(f"the row cannot be read ({error})", end)
+        else:
+            yield from self._look_again(cells, start + rows.line_num)
 
-    def _look_again(self, cells: list[str], end: int) -> Iterator[RawRecord | Rejected]:
+    def _look_again(
+        self, cells: list[str], end: int, *, strict: bool = False
+    ) -> Iterator[RawRecord | Rejected]:
         """Yield what becomes of a row that spans lines or has another width than the header.
 
-        `start` is moved to where reading goes on.
+        With `strict` all its quotes are known to be in place. `start` is moved to where reading
+        goes on.
         """
         texts = self.lines.between(self.start, end)
         if texts and end > self.lines.end:
@@ -207,7 +218,8 @@ class _Table:
             return
         else:
             with _no_limit():
-                reason = self._misfit(cells, texts)
+                well_formed = strict or self.dialect.is_well_formed(texts)
+                reason = self._misfit(cells, texts, well_formed=well_formed)
         if reason:
             yield self._reject(reason, end)
             return
@@ -215,22 +227,52 @@ class _Table:
         yield RawRecord(self.source, number, dict(zip(self.names, cells, strict=False)))
 
     def _reject(self, reason: str, end: int) -> Rejected:
-        """Return a row as rejected; reading goes on at the first line in it that looks like one."""
-        start, texts = self.start, self.lines.between(self.start, end)
-        self.start += self.look.next_row(texts)
-        record = "".join(texts[: self.start - start]).rstrip("\r\n")
+        """Return a row as rejected, and with it the lines up to the next that begins a row."""
+        start, self.start = self.start, self._next_row(end)
+        texts = self.lines.between(start, self.start)
+        record = "".join(texts).rstrip("\r\n")
         ends = not texts[-1].endswith(("\n", "\r"))
         return Rejected(reason, source=self.source, line=start + 1, record=record, ends=ends)
 
-    def _misfit(self, cells: list[str], texts: list[str]) -> str:
+    def _next_row(self, end: int) -> int:
+        """Return the line where reading goes on after a broken row that was read up to `end`."""
+        lines = self.lines
+        end = min(end, lines.end)
+        texts = lines.between(self.start, end)
+        quoted = any(self.dialect.quote in text for text in texts)
+        if not quoted and not (self.look.knows_first and self._goes_on(end)):
+            return end
+        for at, text in enumerate(lines.feed(self.start + 1), self.start + 1):
+            if at >= lines.end:
+                return lines.end
+            if self.look.begins(text, lines.feed(at)):
+                return at
+            if at > end + _MOST_LEFT_OVER:
+                break
+        return end
+
+    def _goes_on(self, end: int) -> bool:
+        """Tell whether what stands at `end`, blank lines apart, is no row but the rest of one."""
+        for at, text in enumerate(self.lines.feed(end), end):
+            if at >= self.lines.end:
+                return False
+            if text.strip():
+                return not self.look.begins(text, self.lines.feed(at))
+        return False
+
+    def _misfit(self, cells: list[str], texts: list[str], *, well_formed: bool) -> str:
         """Return why a row does not fit the header; rows that end early are fine."""
-        if self.look.has_swallowed(texts):
+        if self.look.has_swallowed(texts, well_formed=well_formed):
             return "a quotation mark is opened and never closed before the next row"
         width = len(self.names)
-        if len(cells) >= width:
-            if not any(cells[width:]):
-                return ""
+        if len(cells) > width and any(cells[width:]):
             return f"the row has {len(cells)} cells, the header has {width}"
+        if self.look.is_misplaced(cells[0]):
+            return "a quotation mark is out of place: lines were read as the first cell"
+        if len(cells) >= width:
+            if well_formed or not self._goes_on(self.start + len(texts)):
+                return ""
+            return "a quotation mark is out of place: the row ends before its text"
         wanted = len(self.header)
         while wanted and not self.header[wanted - 1].strip():
             wanted -= 1
@@ -238,8 +280,10 @@ class _Table:
             return (
                 f"the last row is unfinished: {len(cells)} of {wanted} cells and no end of the line"
             )
-        if self.dialect.quote in texts[0] and not self.dialect.is_well_formed(texts):
+        if not well_formed:
             return f"a quotation mark is out of place: {len(cells)} of {width} cells are left"
+        if self.look.is_left_over(cells):
+            return f"no row begins here: {len(cells)} of {width} cells, the first unlike the others"
         return ""
 
 

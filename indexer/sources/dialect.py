@@ -19,6 +19,7 @@ _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret",
 DELIMITERS = "".join(_NAMES)
 _SEP = re.compile(r'"?sep=(.)"?[,;\t]*\r?\n?', re.IGNORECASE)
 _ROWS_COUNTED = 200
+_LONGEST_ROW = 100  # lines; in a sample alone
 _BACKSLASH = re.compile(r"\\(.)|\\", re.DOTALL)
 
 
@@ -76,11 +77,26 @@ class Dialect:
 
     def is_well_formed(self, lines: Sequence[str]) -> bool:
         """Tell whether all quotes in the lines of one row are where the dialect has them."""
+        return bool(self.whole(lines))
+
+    def whole(self, lines: Iterable[str]) -> list[str]:
+        """Return the cells of the row that begins here; none if a quote is out of place in it."""
         try:
-            next(self.read(lines, strict=True), [])
+            return next(self.read(lines, strict=True), [])
         except csv.Error:
-            return False
-        return True
+            return []
+
+    def rows(self, lines: Sequence[str]) -> Iterator[list[str] | None]:
+        """Yield the cells of row after row; None for a line that no well-formed row begins with."""
+        at = 0
+        while at < len(lines):
+            read = self.read(lines[at : at + _LONGEST_ROW], strict=True)
+            try:
+                yield next(read, [])
+                at += read.line_num
+            except csv.Error:
+                yield None
+                at += 1
 
     def describe(self) -> str:
         """Return it in words, such as "semicolon, quotes doubled, header in row 3"."""
@@ -214,6 +230,9 @@ def _are_single_quoted(trial: _Trial) -> bool:
 
 
 def _broken(trial: _Trial, lines: list[str]) -> int:
-    """Return how many lines are not read, cell by cell, as the dialect says they are written."""
-    read = trial.dialect.alone
-    return sum(len(read(line, strict=True)) != trial.width for line in lines if line.strip())
+    """Return how many rows are not read, cell by cell, as the dialect says they are written.
+
+    A line is one that is left of a row which cannot be read.
+    """
+    rows = trial.dialect.rows(lines)
+    return sum(cells is None or len(cells) != trial.width for cells in rows if cells != [])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 from .dialect import Dialect
 
 _SAMPLE_ROWS = 200
 _MOST = 0.9
+_FEWEST_ALIKE = 4
 _LIKELY = 0.75
 _POSSIBLE = 0.5
 _FEWEST_WITHOUT_LOOK = 3
 
 Check = Callable[[str], bool]
+
+
+def _is_prose(cells: Sequence[str]) -> bool:
+    """Tell whether what divides cells are rather the commas of a text."""
+    return any(cell.startswith(" ") for cell in cells[1:])
 
 
 def _has_digit(cell: str) -> bool:
@@ -26,48 +33,75 @@ def _has_no_letter(cell: str) -> bool:
     return not any(mark.isalpha() for mark in cell)
 
 
-_CHECKS: tuple[Check, ...] = (_has_digit, _has_no_letter)
+def _has_no_space(cell: str) -> bool:
+    return not any(mark.isspace() for mark in cell)
+
+
+_CHECKS: tuple[Check, ...] = (_has_digit, _has_no_letter, _has_no_space)
 
 
 @dataclass(frozen=True, slots=True)
 class RowLook:
-    """What the rows of a table look like, one a line.
+    """What the rows of a table look like.
 
     Attributes:
         width: cells of most rows.
+        widths: how many cells a tenth of the rows, or more, have.
         checks: for each column what most of its cells pass.
 
     """
 
     dialect: Dialect
     width: int
+    widths: frozenset[int]
     checks: tuple[tuple[Check, ...], ...]
 
     @classmethod
     def told(cls, dialect: Dialect, width: int, lines: Sequence[str]) -> Self:
-        """Learn it from the first lines after the header that are rows by themselves."""
-        alone = (dialect.alone(line, strict=True) for line in lines[:_SAMPLE_ROWS])
-        filled = [cells for cells in alone if cells]
+        """Learn it from the first lines after the header, of which a row may take several."""
+        filled = [cells for cells in islice(dialect.rows(lines), _SAMPLE_ROWS) if cells]
+        times = Counter(map(len, filled))
         # All rows may be shorter than the header, or end with a delimiter that it lacks.
-        [(usual, times)] = Counter(map(len, filled)).most_common(1) or [(width, 0)]
-        width = usual if 2 * times > len(filled) else width
-        rows = [cells for cells in filled if len(cells) == width]
-        return cls(dialect, width, tuple(_passed(column) for column in zip(*rows, strict=True)))
+        [(usual, most)] = times.most_common(1) or [(width, 0)]
+        width = usual if 2 * most > len(filled) else width
+        widths = {each for each, count in times.items() if each > 1 and 10 * count >= len(filled)}
+        rows = [cells for cells in filled if len(cells) == width and not _is_prose(cells)]
+        checks = tuple(_passed(column) for column in zip(*rows, strict=True))
+        return cls(dialect, width, frozenset(widths | {width}), checks)
+
+    @property
+    def knows_first(self) -> bool:
+        """Tell whether there is something to know the first cell of a row by."""
+        return bool(self.checks) and _has_digit in self.checks[0]
 
     def likeness(self, line: str) -> float:
         """Return how much a line looks like a row, from 0 to 1."""
         cells = self.dialect.alone(line)
         if len(cells) != self.width:
             cells = line.rstrip("\r\n").split(self.dialect.delimiter)
-        if len(cells) != self.width or any(cell.startswith(" ") for cell in cells[1:]):
+        if len(cells) != self.width or _is_prose(cells):
             return 0.0
-        passed = [
-            check(cell) for checks, cell in zip(self.checks, cells, strict=False)
-            for check in checks if cell
-        ]  # fmt: skip
-        return sum(passed) / len(passed) if passed else 1.0
+        return self._passing(cells)
 
-    def has_swallowed(self, lines: Sequence[str]) -> bool:
+    def begins(self, line: str, lines: Iterable[str]) -> bool:
+        """Tell whether a row begins with a line, which is the first of `lines`.
+
+        Its first cell is like those of other rows. It has as many cells as they have, be it that
+        it is read with the lines after it, or alone as if a quotation mark in it were a letter;
+        there it may have more, for a delimiter within a quoted cell is none.
+        """
+        quote, delimiter = self.dialect.quote, self.dialect.delimiter
+        plain = line.rstrip("\r\n").split(delimiter)
+        if len(plain) == 1 < self.width or not self._is_first(plain[0].strip(quote)):
+            return False
+        cells = self.dialect.whole(lines)
+        if len(cells) in self.widths and not _is_prose(cells):
+            return self._passing(cells) >= _POSSIBLE
+        if self.knows_first and len(plain) >= self.width:
+            return True
+        return self.likeness(line) >= _POSSIBLE
+
+    def has_swallowed(self, lines: Sequence[str], *, well_formed: bool) -> bool:
         """Tell whether the lines of one row, are several rows, though its width is right.
 
         Where a quotation mark is stray, the line it stands in has as many cells as other rows,
@@ -76,9 +110,10 @@ class RowLook:
         """
         if len(lines) < (2 if any(self.checks) else 1 + _FEWEST_WITHOUT_LOOK):
             return False
+        if not well_formed and self.knows_first:
+            return any(self.begins(line, lines[at:]) for at, line in enumerate(lines) if at)
         if self.likeness(lines[-1]) < _POSSIBLE:
             return False
-        well_formed = self.dialect.is_well_formed(lines)
         likely = _LIKELY if well_formed else _POSSIBLE
         alike = sum(self.likeness(line) >= likely for line in lines[1:])
         if alike < 0.8 * (len(lines) - 1) or self.likeness(lines[-1]) < likely:
@@ -90,15 +125,28 @@ class RowLook:
         alike = sum(self.likeness(line) >= _POSSIBLE for line in lines[1:])
         return 2 * alike >= len(lines) > 1
 
-    def next_row(self, lines: Sequence[str]) -> int:
-        """Return which line of a broken row is the first that looks like another row.
+    def is_left_over(self, cells: Sequence[str]) -> bool:
+        """Tell whether a short row neither begins as other rows do nor has the width of any."""
+        return len(cells) not in self.widths and not self._is_first(cells[0])
 
-        That is the number of lines where none does.
-        """
-        for index in range(1, len(lines)):
-            if self.likeness(lines[index]) >= _POSSIBLE:
-                return index
-        return len(lines)
+    def is_misplaced(self, cell: str) -> bool:
+        """Tell whether the first cell of a row holds what those of other rows never do."""
+        if _has_no_space not in (self.checks[0] if self.checks else ()):
+            return False
+        return "\n" in cell or "\r" in cell
+
+    def _is_first(self, cell: str) -> bool:
+        """Tell whether a cell may be the first of a row."""
+        checks = self.checks[0] if self.checks else ()
+        return self.dialect.quote not in cell and all(check(cell) for check in checks if cell)
+
+    def _passing(self, cells: Sequence[str]) -> float:
+        """Return the share of checks that the cells of a row pass."""
+        passed = [
+            check(cell) for checks, cell in zip(self.checks, cells, strict=False)
+            for check in checks if cell
+        ]  # fmt: skip
+        return sum(passed) / len(passed) if passed else 1.0
 
     def _has_width(self, line: str) -> bool:
         """Tell whether a line has the width of a row if its open quotation mark is a letter."""
@@ -110,4 +158,5 @@ def _passed(column: Sequence[str]) -> tuple[Check, ...]:
     filled = [cell for cell in column if cell]
     if len(filled) < 2:
         return ()
-    return tuple(check for check in _CHECKS if sum(map(check, filled)) >= _MOST * len(filled))
+    enough = min(_MOST * len(filled), max(len(filled) - 1, _FEWEST_ALIKE))
+    return tuple(check for check in _CHECKS if sum(map(check, filled)) >= enough)

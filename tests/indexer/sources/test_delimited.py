@@ -135,6 +135,18 @@ def test_quotes_after_a_backslash(write: Any, cell: str, value: str) -> None:
     assert told["dialect"] == "comma, quotes after a backslash"
 
 
+@pytest.mark.parametrize("cell", [1, 5])
+def test_quotes_after_a_backslash_in_cells_of_several_lines(write: Any, cell: int) -> None:
+    text = '<p class=\\"intro\\">Warm, soft</p>\n<p class=\\"more\\">Washable</p>'
+    rows = [f'{n},Rug {n},"{text if n <= cell else "plain, short"}",{n}.50\n' for n in range(1, 6)]
+    spec = write("a.csv", "id,title,description,price\n" + "".join(rows))
+    fields, rejected, told = read(spec)
+    assert not rejected
+    assert [each["price"] for each in fields] == [f"{n}.50" for n in range(1, 6)]
+    assert fields[0]["description"] == text.replace("\\", "")
+    assert told["dialect"] == "comma, quotes after a backslash"
+
+
 def test_a_backslash_before_the_end_of_a_cell_is_itself(write: Any) -> None:
     text = 'id,path,note\n1,"C:\\",a\n2,"D:\\x\\","say ""x"""\n3,E:\\,b\n'
     fields, rejected, told = read(write("a.csv", text))
@@ -312,6 +324,14 @@ def test_a_file_cut_within_a_text_gives_no_rows_of_its_lines(write: Any) -> None
     assert [(each.line, each.ends) for each in rejected] == [(3, True)]
 
 
+def test_rows_with_too_many_cells_are_told_each(write: Any) -> None:
+    rows = [f"{n},Shelf {n}, oak,{n}.00,Norden" if n in (3, 4) else ROWS[n - 1]
+            for n in range(1, 10)]  # fmt: skip
+    fields, rejected, _ = read(write("a.csv", "\n".join([HEADER, *rows, ""])))
+    assert [each.line for each in rejected] == [4, 5]
+    assert len(fields) == 7
+
+
 def test_quotes_that_leave_a_row_short_are_told(write: Any) -> None:
     fields, rejected, _ = read(write("a.csv", 'id,title,x\n1,"a,b,"c"\n2,"d",e\n3,f\n'))
     assert [each["id"] for each in fields] == ["2", "3"]
@@ -373,6 +393,56 @@ def test_a_table_that_is_written_is_read_back(
     fields, rejected, told = read(str(path))
     assert [list(each.values()) for each in fields] == table[1:], told
     assert not rejected
+
+
+def _shelf(n: int) -> str:
+    text = f"First line of {n}.\nSecond line, with a comma.\n\n- strong, light, {n} cm"
+    return f'S{n},"Shelf {n}, oak",Norden,{n}.50,"{text}"\n'
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        'X1,"Lamp,Orvana,9.50,"Line one.\nLine two, more.\n"\n',
+        'X1,Lamp 19",Orvana,9.50,"Line one 19" big.\nLine two, more.\n"\n',
+        'X1,Lamp,"Orvana,9.50,"Line one.\n\nLine two.\n"\n',
+        '"X1,Lamp,Orvana,9.50,plain text\n',
+        'X1,Lamp,Orvana,9.50,"24" wide, black.\n\n- strong, light"\n',
+        'X1,Lamp,Orvana,9.50,"24" wide and black.\n\n- one, two, three, four, five"\n',
+        'X1,Lamp,Orvana,9.50,"24" wide and black.\n\n- one,two,three,four,five"\n',
+        'X1,"Lamp,Orvana,9.50,"Line one\nline two\n\nline four, with comma"\n',
+        'X1,Lamp,Orvana,9.50,"Line one, never closed\nline two, with comma\n',
+    ],
+)
+def test_a_stray_mark_beside_cells_of_several_lines_costs_its_own_row(
+    write: Any, bad: str, at: int
+) -> None:
+    rows = [_shelf(n) for n in range(1, 7)]
+    rows.insert(at, bad)
+    spec = write("a.csv", "sku,title,brand,price,description\n" + "".join(rows))
+    fields, rejected, _ = read(spec)
+    assert [each["sku"] for each in fields] == [f"S{n}" for n in range(1, 7)]
+    assert [each.record for each in rejected] == [bad.rstrip("\n")]
+    assert fields[-1]["description"].endswith("- strong, light, 6 cm")
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_stray_mark_anywhere_beside_cells_of_several_lines(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    rows = [_shelf(n) for n in range(1, 12)]
+    at = data.draw(st.integers(0, len(rows) - 1))
+    place = data.draw(st.integers(0, len(rows[at]) - 2))
+    gone = data.draw(st.integers(0, 1)) if rows[at][place] != "\n" else 0
+    rows[at] = rows[at][:place] + '"' + rows[at][place + gone :]
+    path = tmp_path_factory.mktemp("t") / "a.csv"
+    path.write_text("sku,title,brand,price,description\n" + "".join(rows))
+    fields, rejected, _ = read(str(path))
+    others = [f"S{n}" for n in range(1, 12) if n != at + 1]
+    assert [each["sku"] for each in fields if each["sku"] in others] == others
+    assert len(fields) <= len(rows) <= len(fields) + len(rejected)
 
 
 @settings(max_examples=200, deadline=None)
