@@ -13,7 +13,7 @@ from .attribute_names import attribute_name
 from .columns import is_code_name, sample_columns, settle_names
 from .flatten import flatten
 from .joining import GROUP
-from .layout import is_noise
+from .layout import is_noise, platform_name
 from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_image_name
 from .platforms import Platform
 from .prices import UNKNOWN, PriceStyle, currency_of_header, style_of
@@ -238,7 +238,7 @@ def _renamed(
     named = {
         column: name
         for column in columns
-        if (name := platform.renamed.get(fold_name(column))) and name not in taken
+        if (name := platform.renamed.get(platform_name(platform, column))) and name not in taken
     }
     return {**settled, **named}
 

@@ -19,6 +19,9 @@ _LONGEST_NAME = 120
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,:/\s-]*(?:[€$£%]|[A-Z]{3})?")
 _TECHNICAL = re.compile(r"[a-z][a-z0-9]*(?:[_.#:-][a-z0-9]+)*[0-9]*")
 
+# "item_name[marketplace_id=A1][language_tag=de_DE]#1.value" is "item_name".
+_QUALIFIED = re.compile(r"\[[^\[\]]{1,80}\]|#[0-9]{1,3}(?:\.value$)?|^::(?=[a-z])")
+
 Row = Sequence[object]
 
 
@@ -85,9 +88,14 @@ def _fits(cells: Sequence[object]) -> bool:
     names = [cell for cell in cells if isinstance(cell, str)]
     if not names or len(names) < len(cells):
         return False
-    if any(len(name) > _LONGEST_NAME or _NUMBER.fullmatch(name) for name in names):
+    if any(len(_bare(name)) > _LONGEST_NAME or _NUMBER.fullmatch(name) for name in names):
         return False
     return not any("://" in name for name in names) and 2 * len(set(names)) > len(names)
+
+
+def _bare(name: str) -> str:
+    """Return a name without the marks by which templates tell markets, languages and numbers."""
+    return _QUALIFIED.sub("", name) if "[" in name or "#" in name or name[:2] == "::" else name
 
 
 @lru_cache(maxsize=16)
@@ -105,7 +113,7 @@ def _known_names(*fields: str) -> frozenset[str]:
 def known_names(names: Iterable[str]) -> int:
     """Return how many different names among `names` are known."""
     known = _known_names()
-    return len({folded for name in names if (folded := fold_name(name)) in known})
+    return len({folded for name in names if (folded := fold_name(_bare(name))) in known})
 
 
 def _known(cells: Sequence[object]) -> int:
@@ -144,5 +152,5 @@ def _technical_row(filled: Sequence[Sequence[object]], header: int) -> int:
 
 def _is_technical(cells: Sequence[object]) -> bool:
     """Tell whether cells are names as programs write them, some of several words."""
-    fit = sum(_TECHNICAL.fullmatch(str(cell)) is not None for cell in cells)
+    fit = sum(_TECHNICAL.fullmatch(_bare(str(cell))) is not None for cell in cells)
     return 10 * fit >= 9 * len(cells) and any("_" in str(cell) for cell in cells)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import chain
 
 from .columns import sample_columns
-from .layout import Fields, Header, as_word, is_empty, is_own, put, unpacked
+from .layout import Fields, Header, as_word, is_empty, is_own, platform_name, put, unpacked
 from .names import fold_name
 from .platforms import PLATFORMS, Join, Packed, Platform
 from .publication import StatusColumn, status_columns
@@ -28,6 +28,7 @@ SAMPLE_RECORDS = 200
 
 LONGEST_HEAD = 10 * SAMPLE_RECORDS
 _LONGEST_GROUP = 1000
+_LONGEST_CONTINUED = 10_000
 _LIST = Packed("")
 _OPTION = re.compile(r"option[0-9]+|selectedOptions")
 _COUNT = re.compile(r"[0-9]{1,15}")
@@ -70,9 +71,12 @@ def complete_rows(
 def tell(rows: Iterable[Mapping[str, object]]) -> Platform | None:
     """Return the platform whose columns the rows have; None for none of the known ones."""
     names = {name for row in rows for name in row}
-    folded = {fold_name(name) for name in names}
+    folded = frozenset(fold_name(name) for name in names)
     for platform in PLATFORMS:
-        if any(folded.issuperset(columns.split()) for columns in platform.told):
+        own = folded
+        if platform.translated or platform.left_out:
+            own = frozenset(platform_name(platform, name) for name in names)
+        if any(own.issuperset(columns.split()) for columns in platform.told):
             return platform
     return None
 
@@ -314,7 +318,7 @@ class _Joining:
     def _by_key(self, items: Records, join: Join) -> Records:
         spool = Spool()
         try:
-            for item in items:
+            for item in self._whole(items, join) if join.continued else items:
                 if isinstance(item, Rejected):
                     yield item
                     continue
@@ -331,6 +335,43 @@ class _Joining:
         finally:
             spool.close()
 
+    def _whole(self, items: Records, join: Join) -> Records:
+        """Yield rows with what those without a key below them say."""
+        held: RawRecord | None = None
+        more: list[RawRecord] = []
+        for item in items:
+            if isinstance(item, Rejected):
+                yield item
+                continue
+            keyed = self._header(tuple(item.fields)).first(item.fields, join.key)
+            if held is not None and not keyed and len(more) < _LONGEST_CONTINUED:
+                more.append(item)
+                self._progress.skip("rows that go on with the product above")
+                continue
+            if held is not None:
+                yield self._continued(held, more, join)
+            held, more = item, []
+        if held is not None:
+            yield self._continued(held, more, join)
+
+    def _continued(self, first: RawRecord, more: list[RawRecord], join: Join) -> RawRecord:
+        if not more:
+            return first
+        fields = dict(first.fields)
+        listed = {
+            name
+            for each in join.children.split()
+            if (name := self._header(tuple(fields)).by_name.get(each))
+        }
+        for name in listed:
+            values = (each.fields.get(name) for each in (first, *more))
+            fields[name] = [value for value in values if not is_empty(value)]
+        for each in more:
+            for name, value in each.fields.items():
+                if name not in listed and is_empty(fields.get(name)):
+                    fields[name] = value
+        return replace(first, fields=fields)
+
     def _keep(self, spool: Spool, item: RawRecord, join: Join) -> None:
         row = self._row(item)
         number = row.first(join.number)
@@ -339,18 +380,22 @@ class _Joining:
             parent = f"{NUMBER}{parent_number}"
         kinds = {part.strip() for part in row.first(join.kind).casefold().split(",")}
         fields = dict(row.fields)
-        listed = fields.pop(row.header.by_name.get(join.children, ""), None)
-        variants = _variants(listed, join.child)
+        columns = (row.header.by_name.get(each, "") for each in join.children.split())
+        variants = [each for name in columns for each in _variants(fields.pop(name, None), join)]
         for name in dict.fromkeys(name for _, said in variants for name in said):
             values = dict.fromkeys(str(said[name]) for _, said in variants if name in said)
             put(fields, name, list(values))
+        store = row.first(join.overlay)
+        head = bool(variants) or bool(kinds & set(join.heads.split()))
+        if head and self._platform.head_zero:
+            fields = row.header.without_zeros(fields)
         spool.add(
             replace(row.record, fields=fields),
             keys=[row.first(join.key), *([f"{NUMBER}{number}"] if number else [])],
             product_id=self._id(row),
             parent=parent,
-            overlay=bool(row.first(join.overlay)),
-            head=bool(variants) or bool(kinds & set(join.heads.split())),
+            overlay=bool(store) and not {*store.split(",")} & {*join.everywhere.split()},
+            head=head,
             why=(self._why(row, joined=True), self._why(row)),
             variants=variants,
         )
@@ -380,14 +425,14 @@ def _grouped(record: RawRecord, group: str) -> RawRecord:
     return replace(record, fields={**record.fields, GROUP: group})
 
 
-def _variants(listed: object, child: str) -> list[tuple[str, Fields]]:
+def _variants(listed: object, join: Join) -> list[tuple[str, Fields]]:
     """Return the key of each variant that a parent lists, with what it says of it."""
-    variants = []
-    for part in as_word(listed).split("|") if child else ():
-        said: Fields = dict(unpacked(part, _LIST))
-        key = said.pop(child, None)
-        if key:
-            variants.append((as_word(key), said))
+    variants: list[tuple[str, Fields]] = []
+    for text in map(as_word, listed if isinstance(listed, list) else [listed]):
+        for part in text.split("|" if join.child else ","):
+            said: Fields = dict(unpacked(part, _LIST)) if join.child else {}
+            if key := as_word(said.pop(join.child, None)) if join.child else part.strip():
+                variants.append((key, said))
     return variants
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from .names import fold_name
-from .platforms import Categories, Packed, Platform
+from .platforms import PLATFORMS, Categories, Packed, Platform
 
 Fields = dict[str, object]
 
@@ -16,6 +16,7 @@ _MOST_PAIRS = 200
 _DEEPEST = 3
 _LOCALE = re.compile(r"[a-z]{2,3}(?:_[A-Za-z]+)*_[A-Z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_DIGITS = re.compile(r"[0-9]+")
 _SPACES = re.compile(r"\s*")
 _SWATCH = re.compile(r"\s*\[#[^\]]*\]")
 _NAMES = ("name", "attributename", "label", "key")
@@ -36,7 +37,7 @@ class Header:
         self._platform = platform
         self.by_name: dict[str, str] = {}
         for name in names:
-            self.by_name.setdefault(fold_name(name), name)
+            self.by_name.setdefault(platform_name(platform, name), name)
         self._zero = self._present(platform.zero)
         self._category = self._present(platform.columns.get("category", ""))
         self._pairs = list(self._numbered())
@@ -60,9 +61,9 @@ class Header:
         gone |= {raw for columns in self._localised.values() for _, raw in columns}
         self._kept = [name for name in names if name not in gone]
         self._trimmed = {}
-        if platform.suffix:
+        if pattern := platform.suffix or platform.left_out:
             for name in self._kept:
-                short = re.sub(platform.suffix, "", name)
+                short = re.sub(pattern, "", name)
                 if short and short != name:
                     self._trimmed[name] = short
             self._kept = [name for name in self._kept if name not in self._trimmed]
@@ -128,6 +129,14 @@ class Header:
             for name, value_ in unpacked(fields.get(raw), packed, values):
                 put(own, name, value_)
 
+    def without_zeros(self, fields: Mapping[str, object]) -> Fields:
+        """Return the fields of a row that has variants, without prices of 0 of its own."""
+        own = dict(fields)
+        for name in self._present(self._platform.head_zero):
+            if _is_zero(own.get(name)):
+                own[name] = None
+        return own
+
     def pair_names(self, fields: Mapping[str, object]) -> list[str]:
         """Return the names that the pairs of a row have, "" for one without."""
         return [
@@ -168,7 +177,7 @@ class Header:
             if "{n}" in name:
                 raws = [
                     self.by_name[at]
-                    for number in range(1, _MOST_PAIRS)
+                    for number in ("", *range(1, _MOST_PAIRS))
                     if (at := name.replace("{n}", str(number))) in self.by_name
                 ]
                 if raws:
@@ -187,6 +196,32 @@ class Header:
             if base in self.by_name.values():  # "weight" and "weight-unit"
                 columns.insert(0, ("", base))
             yield base, columns
+
+
+def platform_name(platform: Platform, column: str) -> str:
+    """Return a column's folded name as a platform's table has it, whatever its language."""
+    if not (platform.translated or platform.left_out):
+        return fold_name(column)
+    return _platform_name(platform.name, column)
+
+
+@lru_cache(maxsize=10_000)
+def _platform_name(platform: str, column: str) -> str:
+    left_out, own = _names_of(platform)
+    folded = fold_name(re.sub(left_out, "", column) if left_out else column)
+    if folded in own:
+        return own[folded]
+    number = _DIGITS.search(folded)
+    name = own.get(_DIGITS.sub("{n}", folded, count=1)) if number else None
+    return name.replace("{n}", number[0]) if number and name else folded
+
+
+@lru_cache
+def _names_of(platform: str) -> tuple[str, dict[str, str]]:
+    """Return what does not count in names, and each name in another language with our own."""
+    found = next(each for each in PLATFORMS if each.name == platform)
+    own = {name: column for column, names in found.translated.items() for name in names.split()}
+    return found.left_out, own
 
 
 def put(fields: Fields, name: str, value: object) -> None:
@@ -354,17 +389,17 @@ def _is_zero(value: object) -> bool:
 
 def is_noise(platform: Platform, column: str) -> bool:
     """Tell whether a column of a platform says nothing of a product to a shopper."""
-    return _matches(platform.noise, column)
+    return _matches(platform.noise, column, platform_name(platform, column))
 
 
 def is_own(platform: Platform, column: str) -> bool:
     """Tell whether a variant never takes a column from its parent."""
-    return _matches(platform.own, column)
+    return _matches(platform.own, column, platform_name(platform, column))
 
 
 @lru_cache(maxsize=20_000)
-def _matches(patterns: str, column: str) -> bool:
-    folded, plain = fold_name(column), column.casefold().replace(" ", "")
+def _matches(patterns: str, column: str, folded: str) -> bool:
+    plain = column.casefold().replace(" ", "")
     return any(
         name in (folded, plain)
         or ("*" in name and (fnmatchcase(folded, name) or fnmatchcase(plain, name)))

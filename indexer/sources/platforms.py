@@ -78,15 +78,17 @@ class Join:
         number: column of a product's number, which others name as "id:17" or 17.
         parent: column in which a variant names its parent.
         parent_number: column in which it names its parent by number.
-        children: column that lists variants: a packed text with `child` among the names, or
-            nested objects.
-        child: name of a variant's key within `children`.
+        children: columns that list variants: keys with commas between, a packed text with
+            `child` among the names, or nested objects.
+        child: name of a variant's key within `children`; empty where they are keys alone.
         kind: column that says what a row is.
         heads: kinds of rows that begin a product.
         rows: kinds of rows that are variants.
         any_of: columns of which a row that follows fills one, unless it is a mere picture.
         picture: columns of pictures, which a row that is passed over may still give.
         overlay: column that is filled in rows for one store view only: they fill what is empty.
+        everywhere: values of it that mean all store views.
+        continued: rows without a key belong to the one above them.
     """
 
     how: Literal["following", "key", "nested"]
@@ -102,6 +104,8 @@ class Join:
     any_of: str = ""
     picture: str = ""
     overlay: str = ""
+    everywhere: str = ""
+    continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,10 @@ class Platform:
         zero: columns in which 0 means that there is nothing.
         instead: column → the one taken where it is empty.
         uncounted: column of a count → (column, its values) where the count says nothing.
+        head_zero: columns in which it does in a row whose variants have values of their own.
         localised: columns end in "-locale", "-channel", "-currency"; "-unit" belongs to a number.
+        translated: column → what it is called in other languages.
+        left_out: pattern of what does not count in the names of columns.
     """
 
     name: str
@@ -159,7 +166,10 @@ class Platform:
     zero: str = ""
     instead: Mapping[str, str] = field(default_factory=dict)
     uncounted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    head_zero: str = ""
     localised: bool = False
+    translated: Mapping[str, str] = field(default_factory=dict)
+    left_out: str = ""
 
 
 _HIDDEN = {"hidden": "hidden"}
@@ -185,6 +195,148 @@ _GOOGLE_NOISE = (
     "shipping.* tax.* installment.* additionalimagelink adwords* identifierexists mobilelink "
     "excludeddestination includeddestination"
 )
+
+# In German, French, Spanish, Italian, Dutch and Swedish.
+_WOOCOMMERCE = {
+    "type": "typ tipo",
+    "sku": "artikelnummer ugs cod",
+    "gtinupceanorisbn": (
+        "gtinupceanoderisbn gtinupceanouisbn gtinupceanoisbn gtinupceanofisbn gtinupceanellerisbn"
+    ),
+    "name": "nom nombre nome naam namn",
+    "published": "veroffentlicht publie publicado pubblicato gepubliceerd publicerad",
+    "isfeatured": ("isthervorgehoben misenavant estadestacado inprimopiano isuitgelicht arutvald"),
+    "visibilityincatalog": (
+        "sichtbarkeitimkatalog visibilitedanslecatalogue visibilidadenelcatalogo "
+        "visibilitanelcatalogo zichtbaarheidincatalogus synlighetikatalog synlighetikatalogen"
+    ),
+    "shortdescription": (
+        "kurzbeschreibung descriptioncourte descripcioncorta brevedescrizione "
+        "kortebeschrijving kortbeskrivning"
+    ),
+    "description": "beschreibung descripcion descrizione beschrijving beskrivning",
+    "datesalepricestarts": (
+        "datumandemangebotspreisbeginnt datededebutdepromo diaenqueempiezaelpreciorebajado"
+    ),
+    "datesalepriceends": (
+        "datumandemangebotspreisendet datedefindepromo diaenqueterminaelpreciorebajado"
+    ),
+    "taxstatus": "steuerstatus etatdelatva estadodelimpuesto belastingstatus momsstatus",
+    "taxclass": "steuerklasse classedetva clasedeimpuesto belastingklasse momsklass",
+    "instock": (
+        "vorratig auflager enstock existencias hayexistencias eninventario opvoorraad ilager"
+    ),
+    "stock": "lager lagerbestand bestand inventario magazzino voorraad",
+    "soldindividually": (
+        "nureinzelnverkaufen vendreindividuellement vendidoindividualmente vendutosingolarmente"
+    ),
+    "allowcustomerreviews": (
+        "kundenrezensionenerlauben autoriserlesavisclients permitirvaloracionesdeclientes "
+        "permettilerecensionideiclienti klantbeoordelingentoestaan tillatkundrecensioner"
+    ),
+    "purchasenote": "hinweiszumkauf notedecommande notadecompra notadiacquisto",
+    "saleprice": (
+        "angebotspreis tarifpromo preciorebajado prezzoinofferta actieprijs aanbiedingsprijs "
+        "reapris"
+    ),
+    "regularprice": (
+        "regularerpreis tarifregulier precionormal prezzodilistino reguliereprijs normaleprijs "
+        "ordinariepris"
+    ),
+    "categories": "kategorien categorias categorie categorieen kategorier",
+    "tags": "schlagworter etiquettes etiquetas tag etiketter",
+    "shippingclass": "versandklasse classedexpedition clasedeenvio classedispedizione "
+    "verzendklasse fraktklass",
+    "images": "bilder imagenes immagine immagini afbeeldingen",
+    "parent": "ubergeordnet superior principal genitore hoofd overordnad",
+    "groupedproducts": "gruppierteprodukte groupesdeproduits productosagrupados "
+    "prodottiraggruppati gegroepeerdeproducten grupperadeprodukter",
+    "upsells": "zusatzverkaufe produitssuggeres ventasdirigidas upsell merforsaljning",
+    "crosssells": "querverkaufe ventescroisees ventascruzadas crosssell korsforsaljning",
+    "externalurl": "externeurl urlexterne urlexterna urlesterno externurl",
+    "buttontext": "buttontext libelledubouton textodelboton knoptekst knapptext",
+    "position": "posicion posizione positie",
+    "brands": "marken marques marcas marchi merken varumarken",
+    "attribute{n}name": (
+        "attribut{n}name nomdelattribut{n} nombredelatributo{n} nomedellattributo{n} "
+        "attribuut{n}naam attribut{n}namn"
+    ),
+    "attribute{n}values": (
+        "attribut{n}werte valeursdelattribut{n} valoresdelatributo{n} valoredellattributo{n} "
+        "valoreidellattributo{n} valoridellattributo{n} attribuut{n}waarden attribut{n}varden"
+    ),
+    "attribute{n}visible": (
+        "attribut{n}sichtbar attribut{n}visible atributovisible{n} atributo{n}visible "
+        "attributo{n}visibile attribuut{n}zichtbaar attribut{n}synligt attribut{n}synlig"
+    ),
+    "attribute{n}global": (
+        "attribut{n}global atributoglobal{n} atributo{n}global attributo{n}globale "
+        "attribuut{n}globaal attribut{n}globalt"
+    ),
+    "attribute{n}default": (
+        "attribut{n}standard attributpardefaut{n} attribut{n}pardefaut atributo{n}pordefecto "
+        "attributo{n}predefinito attribuut{n}standaard"
+    ),
+}
+
+# In French, German, Spanish and Italian.
+_PRESTASHOP = {
+    "productid": "idproduit produktid idproducto idprodotto",
+    "active01": "actif01 aktiv01 activo01 attivo01",
+    "name": "nom nombre nome",
+    "categoriesxyz": "kategorienxyz categoriasxyz categoriexyz",
+    "category": "categorie kategorie categoria",
+    "pricetaxincluded": (
+        "prixttc prixtaxesincluses preisinklmwst preisinklsteuern bruttopreis "
+        "precioconiva precioimpuestosincluidos precioivaincluido "
+        "prezzoivainclusa prezzotasseincluse prezzoconiva"
+    ),
+    "pricetaxexcluded": (
+        "prixht prixhorstaxes preisohnesteuern preisexklmwst preiszzglmwst preisohnemwst "
+        "nettopreis preciosiniva precioimpuestosexcluidos precioivaexcluido "
+        "prezzoivaesclusa prezzotasseescluse"
+    ),
+    "taxrulesid": "idderegledetaxe idderegledetaxes idreglataxes idreglasdeimpuestos",
+    "wholesaleprice": (
+        "prixdachat prixdegros prixdachatht einkaufspreis grosshandelspreis preciodecoste "
+        "preciodecompra precioalpormayor prezzodiacquisto prezzoallingrosso"
+    ),
+    "reference": (
+        "referencen artikelnr artikelnummer referenz ndereferencia nodereferencia referencia "
+        "nreferencia nriferimento ndiriferimento riferimento"
+    ),
+    "supplierreference": (
+        "referencefournisseur referencefournisseurn lieferantenartikelnr referenciaproveedor "
+        "riferimentofornitore"
+    ),
+    "supplier": "fournisseur lieferant proveedor fornitore",
+    "brand": "marque marke marca marchio",
+    "manufacturer": "fabricant hersteller fabricante produttore",
+    "quantity": "quantite menge cantidad quantita",
+    "minimalquantity": "quantiteminimale mindestmenge cantidadminima quantitaminima",
+    "visibility": "visibilite sichtbarkeit visibilidad visibilita",
+    "summary": "recapitulatif resume zusammenfassung kurzbeschreibung resumen riepilogo",
+    "description": "beschreibung descripcion descrizione",
+    "tagsxyz": "motsclesxyz tagsxyz etiquettesxyz etiquetasxyz tagxyz stichworterxyz",
+    "metatitle": "metatitre balisetitre metatitel metatitulo metatitolo",
+    "metakeywords": "metamotscles metaschlusselworter metapalabrasclave metaparolechiave",
+    "metadescription": "metabeschreibung metadescripcion metadescrizione",
+    "urlrewritten": "urlreecrite urlreescrita urlriscritto",
+    "imageurlsxyz": (
+        "urldesimagesxyz urlsdesimagesxyz bildurlsxyz urldelasimagenesxyz urlsdelasimagenesxyz "
+        "urlsdeimagenesxyz urlimmaginixyz urldelleimmaginixyz"
+    ),
+    "featurenamevalueposition": (
+        "caracteristiquenomvaleurposition eigenschaftnamewertposition "
+        "caracteristicanombrevalorposicion funzionenomevaloreposizione"
+    ),
+    "featuresnamevalueposition": (
+        "caracteristiquenomvaleurpositionpersonnalise caracteristiquenomvaleurpositionpersonnalisee"
+    ),
+    "status": "statut etat estado stato",
+    "baseprice": "prixdebase basispreis preciobase prezzobase",
+    "finalprice": "prixfinal endpreis preciofinal prezzofinale",
+}
 
 PLATFORMS: tuple[Platform, ...] = (
     Platform(
@@ -378,6 +530,67 @@ PLATFORMS: tuple[Platform, ...] = (
         lists={"tags": ","},
         zero="saleprice",
         instead={"regularprice": "saleprice", "description": "shortdescription"},
+        renamed={"saleprice": "sale_price"},
+        translated=_WOOCOMMERCE,
+    ),
+    Platform(
+        "Magento 1",
+        told=(
+            "sku store attributeset type",
+            "sku superproductssku",
+            "sku simplesskus",
+            "sku attributeset type visibility status",
+        ),
+        columns={
+            "product_id": "sku",
+            "title": "name",
+            "description": "description",
+            "category": "categories category",
+            "price": "price",
+            "in_stock": "isinstock qty",
+            "image_url": "image smallimage thumbnail mediaimage",
+        },
+        join=Join(
+            "key",
+            key="sku",
+            children="simplesskus superproductssku",
+            kind="type",
+            heads="configurable",
+            overlay="store",
+            everywhere="admin",
+            continued=True,
+        ),
+        status=(
+            Status("status", {**_DISABLED, "2": "disabled"}),
+            Status(
+                "visibility",
+                {"not visible individually": "hidden", "1": "hidden"},
+                unless_joined=True,
+            ),
+        ),
+        own=(
+            "sku price specialprice* qty isinstock urlkey urlpath weight visibility status type "
+            "createdat updatedat configurableattributes super*"
+        ),
+        noise=(
+            "store websites attributeset type productwebsites rootcategory status visibility qty "
+            "cost taxclassid taxclassname urlkey urlpath meta* createdat updatedat hasoptions "
+            "requiredoptions newsfromdate newstodate specialfromdate specialtodate "
+            "optionscontainer customdesign* customlayout* pagelayout giftmessage* giftwrap* "
+            "minimalprice msrp* image* smallimage* thumbnail* mediaimage* mediaattributeid "
+            "medialabel mediaposition mediaisdisabled mediagallery gallery useconfig* isqtydecimal "
+            "backorders min*qty max*qty minsaleqty notifystockqty managestock stockid "
+            "stockstatuschanged* lowstockdate qtyincrements enableqtyincrements isdecimaldivided "
+            "usesconfig* enablegooglecheckout isimported isrecurring recurringprofile links* "
+            "associated* tierprice* groupprice* customoption* super* configurableattributes "
+            "simplesskus"
+        ),
+        categories=Categories(
+            between=";;", level="/", roots=("Default Category", "Root Catalog", "Default")
+        ),
+        zero="specialprice",
+        head_zero="price",
+        instead={"price": "specialprice", "description": "shortdescription"},
     ),
     Platform(
         "Magento",
@@ -432,6 +645,7 @@ PLATFORMS: tuple[Platform, ...] = (
         ),
         categories=Categories(level="/", roots=("Default Category", "Root Catalog")),
         zero="specialprice",
+        head_zero="price",
         instead={"price": "specialprice", "description": "shortdescription"},
     ),
     Platform(
@@ -552,6 +766,8 @@ PLATFORMS: tuple[Platform, ...] = (
             "active01 name reference",
             "productid name active01",
             "productid name reference pricetaxexcl",
+            "id name reference pricetaxexcl status",
+            "id name reference baseprice status",
         ),
         columns={
             "product_id": "reference productid id",
@@ -561,7 +777,7 @@ PLATFORMS: tuple[Platform, ...] = (
             "category": "categoriesxyz category",
             "price": (
                 "pricetaxincluded pricetaxincl pricetaxexcludedorpricetaxincluded pricetaxexcluded "
-                "pricetaxexcl"
+                "pricetaxexcl finalprice baseprice"
             ),
             "in_stock": "quantity",
             "image_url": "imageurlsxyz image",
@@ -593,10 +809,13 @@ PLATFORMS: tuple[Platform, ...] = (
             "numberofallowed* expirationdate numberofdays idnameofshop advancedstockmanagement "
             "dependsonstock warehouse accessories* position supplier"
         ),
-        categories=Categories(between=",", level=">", roots=("Home", "Accueil", "Root")),
+        categories=Categories(
+            between=",", level=">", roots=("Home", "Accueil", "Root", "Startseite", "Inicio")
+        ),
         lists={"tagsxyz": ","},
         renamed={"tagsxyz": "tags"},
         zero="discountamount discountpercent",
+        translated=_PRESTASHOP,
     ),
     Platform(
         "Etsy",
@@ -666,6 +885,50 @@ PLATFORMS: tuple[Platform, ...] = (
         instead={"standardprice": "listprice"},
     ),
     Platform(
+        "Amazon template",
+        told=("contributionsku itemname", "contributionsku producttype"),
+        columns={
+            "product_id": "contributionsku",
+            "title": "itemname",
+            "description": "productdescription",
+            "brand": "brand manufacturer",
+            "category": "producttype itemtypekeyword",
+            "price": (
+                "purchasableoffer.ourprice.schedule.valuewithtax listprice.valuewithtax listprice"
+            ),
+            "currency": "purchasableoffer.currency listprice.currency",
+            "in_stock": "fulfillmentavailability.quantity",
+            "image_url": "mainproductimagelocator.medialocation",
+            "codes": (
+                "amzn1.volt.ca.productidvalue externallyassignedproductidentifier partnumber "
+                "modelnumber merchantsuggestedasin"
+            ),
+        },
+        join=Join(
+            "key",
+            key="contributionsku",
+            parent="childparentskurelationship.parentsku",
+            kind="parentagelevel",
+            heads="parent",
+        ),
+        status=(Status("recordaction", {"delete": "deleted", "delete_listing": "deleted"}),),
+        own=(
+            "contributionsku amzn1* externallyassigned* purchasableoffer* listprice* "
+            "fulfillmentavailability* parentagelevel childparentskurelationship* recordaction "
+            "mainproductimagelocator* partnumber merchantsuggestedasin"
+        ),
+        noise=(
+            "parentagelevel childparentskurelationship* variationtheme* "
+            "amzn1.volt.ca.productidtype externallyassignedproductidentifier.type "
+            "otherproductimagelocator* swatchproductimagelocator* mainproductimagelocator* "
+            "fulfillmentavailability* purchasableoffer* merchantshippinggroup* producttaxcode "
+            "recommendedbrowsenodes* conditiontype maxorderquantity batteries* "
+            "supplierdeclareddg* recordaction listprice.currency skipoffer"
+        ),
+        lists={"bulletpoint{n}": "bullet_points", "generickeyword{n}": "keywords"},
+        left_out=r"\[[^\]]*\]|#1(?![0-9])|\.value$|^::",
+    ),
+    Platform(
         "Amazon listings report",
         told=("itemname sellersku listingid", "itemname sellersku asin1"),
         columns={
@@ -693,7 +956,11 @@ PLATFORMS: tuple[Platform, ...] = (
             "id title availability condition visibility",
             "id title availability condition status",
         ),
-        columns={**_GOOGLE_COLUMNS, "in_stock": "availability quantitytosellonfacebook inventory"},
+        columns={
+            **_GOOGLE_COLUMNS,
+            "in_stock": "availability quantitytosellonfacebook inventory",
+            "image_url": "imagelink image.url image",
+        },
         packed=(
             Packed("additionalvariantattribute", form=r"(?P<name>[^:=]+)[:=](?P<value>.*)"),
             Packed("additionalvariantattributes", form=r"(?P<name>[^:=]+)[:=](?P<value>.*)"),
@@ -705,6 +972,7 @@ PLATFORMS: tuple[Platform, ...] = (
             ),
             Status("status", {"archived": "archived", "inactive": "inactive", "draft": "draft"}),
         ),
+        left_out=r"\[0\]",
         noise=f"{_GOOGLE_NOISE} image.* additionalimage* videolink video.* shipping",
     ),
     Platform(

@@ -11,7 +11,7 @@ from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, Look
 from .attribute_names import attribute_name
 from .columns import infer_kind
 from .joining import GROUP
-from .layout import is_noise
+from .layout import is_noise, platform_name
 from .names import GTIN_NAMES, by_language, candidates, fold_name, price_name
 from .platforms import Platform
 from .values import as_stock, as_text, as_texts, is_address
@@ -78,6 +78,11 @@ def choose_columns(
 def _of_platform(
     field: str, platform: Platform, by_name: Mapping[str, Sequence[str]], samples: Samples
 ) -> Choice | None:
+    if platform.translated or platform.left_out:
+        own: dict[str, list[str]] = {}
+        for column in samples:
+            own.setdefault(platform_name(platform, column), []).append(column)
+        by_name = own
     names = platform.columns.get(field, "").split()
     columns = [column for name in names for column in by_name.get(name, ())]
     fits = _FITS[_LOOKS[field]] if field in _LOOKS and field not in _KEPT_ANYWAY else None

@@ -13,7 +13,8 @@ import pytest
 from dsv3.indexer.known_fields import FIELD_NAMES
 from dsv3.indexer.product import Product
 from dsv3.indexer.sources.joining import complete_rows
-from dsv3.indexer.sources.platforms import PLATFORMS
+from dsv3.indexer.sources.layout import platform_name
+from dsv3.indexer.sources.platforms import PLATFORMS, Platform
 from dsv3.indexer.sources.records import RawRecord, ReadOptions, SourceProgress
 
 EAN = "4006381333931"
@@ -471,6 +472,199 @@ def test_a_status_column_is_told_by_its_values(
 def test_columns_that_say_something_else(shop: Any, column: str, values: list[str]) -> None:
     rows = [{"id": str(n), "title": "x", column: value} for n, value in enumerate(values)]
     assert len(shop("plain.json", rows).products) == 2
+
+
+def test_magento_1_rows_without_a_key_go_on_with_the_product_above(shop: Any) -> None:
+    found = shop(
+        "m1.csv",
+        """sku,_store,_attribute_set,_type,_category,name,description,price,special_price,status,\
+visibility,glaze,qty,is_in_stock,image,_media_image,_super_products_sku,_super_attribute_code
+JUG-1,,Default,simple,Home/Jugs,Jug one,Fired,20.0000,,1,1,Blue,3.0000,1,/j.jpg,/j.jpg,,
+,,,,Home/New,,,,,,,,,,,/k.jpg,,
+JUG-2,,Default,simple,Home/Jugs,Jug two,,22.0000,,1,1,Red,0.0000,0,,,,
+JUG,,Default,configurable,Home/Jugs,Jug,For water,0.0000,,1,4,,0,1,/j.jpg,/j.jpg,JUG-1,glaze
+,de,,,,Krug,Aus Ton,,,,,,,,,,JUG-2,glaze
+LONE,,Default,simple,Home,Alone,,5,,1,1,,1,1,,,,
+OLD,,Default,simple,Home,Old,,5,,2,4,,1,1,,,,
+""",
+    )
+    assert found.recognised["platform"] == "Magento 1"
+    assert not found.rejected
+    assert list(found.products) == ["JUG-1", "JUG-2", "JUG"]
+    assert found.of("JUG", "title", "description", "price", "category", "group_id") == (
+        "Jug", "For water", None, "Home > Jugs", "JUG",
+    )  # fmt: skip
+    assert found.of("JUG-2", "title", "description", "price", "in_stock", "group_id") == (
+        "Jug two", "For water", 22.0, False, "JUG",
+    )  # fmt: skip
+    assert found.attributes("JUG-1") == {"glaze": "Blue"}
+    assert found.progress.unpublished == {"hidden": 1, "disabled": 1}
+    assert found.progress.skipped == {"rows that go on with the product above": 2}
+
+
+def test_magmi_store_rows_add_and_never_erase(shop: Any) -> None:
+    found = shop(
+        "magmi.csv",
+        """store,websites,attribute_set,type,sku,name,description,price,status,visibility,qty,\
+is_in_stock,categories,configurable_attributes,simples_skus,note
+de,base,Default,configurable,POT,Topf,Deutsch,,,,,,,,,Notiz
+admin,base,Default,configurable,POT,Pot,English,0,1,4,0,1,Home/Pots;;New,size,"POT-S,POT-L",
+admin,base,Default,simple,POT-S,Pot S,,10,1,1,4,1,,,,
+"admin,de",base,Default,simple,POT-L,Pot L,,12,1,1,0,0,,,,
+""",
+    )
+    assert list(found.products) == ["POT", "POT-S", "POT-L"]
+    assert found.of("POT", "title", "description", "category", "price", "group_id") == (
+        "Pot", "English", "Home > Pots", None, "POT",
+    )  # fmt: skip
+    assert found.attributes("POT")["note"] == "Notiz"
+    assert found.of("POT-L", "price", "category", "in_stock", "group_id") == (
+        12.0, "Home > Pots", False, "POT",
+    )  # fmt: skip
+    assert found.progress.skipped == {"store-view rows": 1}
+
+
+@pytest.mark.parametrize("platform", [each for each in PLATFORMS if each.translated])
+def test_a_translated_name_is_that_of_one_column(platform: Platform) -> None:
+    names = [name for names in platform.translated.values() for name in set(names.split())]
+    assert len(names) == len(set(names))
+    for column, others in platform.translated.items():
+        for name in others.split():
+            shown = name.replace("{n}", "7")
+            assert platform_name(platform, shown) == column.replace("{n}", "7")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ID;Typ;Artikelnummer;Name;Ver\xf6ffentlicht;Sichtbarkeit im Katalog;Beschreibung;"
+        "Vorr\xe4tig?;Regul\xe4rer Preis;Kategorien;Bilder;\xdcbergeordnet;Attribut 1 Name;"
+        "Attribut 1 Wert(e)",
+        "ID;Type;UGS;Nom;Publi\xe9;Visibilit\xe9 dans le catalogue;Description;En stock ?;"
+        "Tarif r\xe9gulier;Cat\xe9gories;Images;Parent;Nom de l\u2019attribut 1;"
+        "Valeur(s) de l\u2019attribut 1",
+        "ID;Tipo;SKU;Nombre;Publicado;Visibilidad en el cat\xe1logo;Descripci\xf3n;"
+        "\xbfExistencias?;Precio normal;Categor\xedas;Im\xe1genes;Superior;Nombre del atributo 1;"
+        "Valor(es) del atributo 1",
+        "ID;Tipo;COD;Nome;Pubblicato;Visibilit\xe0 nel catalogo;Descrizione;In stock?;"
+        "Prezzo di listino;Categorie;Immagine;Genitore;Nome dell'attributo 1;"
+        "Valore(i) dell'attributo 1",
+        "ID;Type;SKU;Naam;Gepubliceerd;Zichtbaarheid in catalogus;Beschrijving;Op voorraad?;"
+        "Reguliere prijs;Categorie\xebn;Afbeeldingen;Hoofd;Attribuut 1 naam;"
+        "Attribuut 1 waarde(n)",
+        "ID;Typ;Artikelnummer;Namn;Publicerad;Synlighet i katalog;Beskrivning;I lager?;"
+        "Ordinarie pris;Kategorier;Bilder;\xd6verordnad;Attribut 1 namn;Attribut 1 v\xe4rde(n)",
+    ],
+    ids=["German", "French", "Spanish", "Italian", "Dutch", "Swedish"],
+)
+def test_woocommerce_in_other_languages(shop: Any, header: str) -> None:
+    found = shop(
+        "woo.csv",
+        header
+        + """
+7;variable;HAT;Hat;1;visible;Felted;1;;Wear > Hats, New;https://w.e/h.jpg;;Fit;Wide, Slim
+8;variation;HAT-W;Hat wide;1;visible;;0;19,90;;;HAT;Fit;Wide
+9;simple;CAP;Cap;-1;visible;;1;9,90;Wear;;;;
+10;simple;BOW;Bow;1;hidden;;1;9,90;Wear;;;;
+""",
+    )
+    assert found.recognised["platform"] == "WooCommerce"
+    assert list(found.products) == ["HAT", "HAT-W"]
+    assert found.of("HAT-W", "title", "description", "category", "price") == (
+        "Hat wide", "Felted", "Wear > Hats", 19.9,
+    )  # fmt: skip
+    assert found.of("HAT-W", "in_stock", "image_url", "group_id") == (
+        False, "https://w.e/h.jpg", "HAT",
+    )  # fmt: skip
+    assert found.attributes("HAT")["fit"] == ("Wide", "Slim")
+    assert found.progress.unpublished == {"draft": 1, "hidden": 1}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ID produit;Actif (0/1);Nom*;Cat\xe9gories (x,y,z...);Prix TTC;R\xe9f\xe9rence n\xb0;"
+        "Marque;EAN-13;Quantit\xe9;R\xe9capitulatif;URL des images (x,y,z...);Visibilit\xe9",
+        "Produkt-ID;Aktiv (0/1);Name*;Kategorien (x,y,z...);Preis inkl. MwSt.;Artikel-Nr.;Marke;"
+        "EAN13;Menge;Zusammenfassung;Bild-URLs (x,y,z...);Sichtbarkeit",
+        "ID producto;Activo (0/1);Nombre*;Categor\xedas (x,y,z...);Precio impuestos incluidos;"
+        "N\xba de referencia;Marca;EAN13;Cantidad;Resumen;URL de las im\xe1genes (x,y,z...);"
+        "Visibilidad",
+        "ID prodotto;Attivo (0/1);Nome*;Categorie (x,y,z...);Prezzo IVA inclusa;N. riferimento;"
+        "Marca;EAN13;Quantit\xe0;Riepilogo;URL immagini (x,y,z...);Visibilit\xe0",
+    ],
+    ids=["French", "German", "Spanish", "Italian"],
+)
+def test_prestashop_in_other_languages(shop: Any, header: str) -> None:
+    found = shop(
+        "ps.csv",
+        header
+        + """
+4;1;Lamp;Home,Light;12,90;LA-4;Kern;4006381333931;5;Bright;https://p.e/4.jpg;both
+5;0;Old lamp;Home,Light;12,90;LA-5;Kern;;5;;;both
+6;1;Secret lamp;Home,Light;12,90;LA-6;Kern;;5;;;none
+""",
+    )
+    assert found.recognised["platform"] == "PrestaShop"
+    assert found.of("LA-4", "title", "description", "brand", "category", "price", "in_stock") == (
+        "Lamp", "Bright", "Kern", "Light", 12.9, True,
+    )  # fmt: skip
+    assert found.of("LA-4", "image_url", "codes") == ("https://p.e/4.jpg", (EAN,))
+    assert found.progress.unpublished == {"disabled": 1, "hidden": 1}
+
+
+def test_prestashop_grid_export(shop: Any) -> None:
+    found = shop(
+        "grid.csv",
+        """ID;Image;Name;Reference;Category;Price (tax excl.);Quantity;Status
+4;https://p.e/4.jpg;Lamp;LA-4;Light;12.90;5;1
+5;;Shade;;Light;3.90;5;1
+6;;Old;LA-6;Light;3.90;5;0
+""",
+    )
+    assert found.recognised["platform"] == "PrestaShop"
+    assert {key: each.price for key, each in found.products.items()} == {"LA-4": 12.9, "5": 3.9}
+    assert found.progress.unpublished == {"disabled": 1}
+
+
+def test_amazon_template_of_qualified_names(shop: Any) -> None:
+    at = "[marketplace_id=A1QQ]"
+    names = [
+        "contribution_sku#1.value", "product_type#1.value", "::record_action",
+        f"item_name{at}[language_tag=de_DE]#1.value", f"brand{at}[language_tag=de_DE]#1.value",
+        "amzn1.volt.ca.product_id_value", f"bullet_point{at}[language_tag=de_DE]#1.value",
+        f"bullet_point{at}[language_tag=de_DE]#2.value", f"color{at}[language_tag=de_DE]#1.value",
+        f"purchasable_offer{at}[audience=ALL]#1.our_price#1.schedule#1.value_with_tax",
+        "fulfillment_availability#1.quantity", f"parentage_level{at}#1.value",
+        f"child_parent_sku_relationship{at}#1.parent_sku",
+        f"main_product_image_locator{at}#1.media_location",
+    ]  # fmt: skip
+    labels = "SKU,Type,Action,Name,Brand,Product id,Bullet,Bullet,Colour,Price,Stock,Level,Parent"
+    rows = f"""settings=attributeRow=3&dataRow=4,Do not change these rows
+{labels},Image
+{",".join(names)}
+TO,TOASTER,,Toaster,Kern,,Fast,Quiet,,,,Parent,,
+TO-R,TOASTER,,Toaster red,,{EAN},,,Red,49.90,4,Child,TO,https://a.z/r.jpg
+TO-X,TOASTER,delete,Toaster X,,,,,Red,49.90,4,Child,TO,
+"""
+    found = shop("template.txt", rows.replace(",", "\t"))
+    assert found.recognised["platform"] == "Amazon template"
+    assert list(found.products) == ["TO", "TO-R"]
+    assert found.products["TO-R"] == Product(
+        "TO-R", "Toaster red", "", "Kern", "TOASTER", 49.9, None, True, None,
+        "https://a.z/r.jpg", (EAN,), "TO", {"color": "Red", "bullet_points": ("Fast", "Quiet")},
+    )  # fmt: skip
+    assert found.progress.unpublished == {"deleted": 1}
+
+
+def test_meta_numbered_images(shop: Any) -> None:
+    found = shop(
+        "meta.csv",
+        """id,title,description,availability,condition,price,link,image[0].url,image[0].tag[0],status
+1,Pan,Iron,in stock,new,9.90 EUR,https://m.e/1,https://m.e/1.jpg,front,active
+""",
+    )
+    assert found.products["1"].image_url == "https://m.e/1.jpg"
 
 
 def test_a_status_may_come_late(shop: Any) -> None:
