@@ -154,14 +154,14 @@ def test_values_of_other_libraries_are_taken_for_what_they_stand_for(tmp_path: P
         Word("Lamp"),
         price=np.float64(5.0),
         codes=[Word("123")],  # type: ignore[arg-type]
-        attributes=MappingProxyType(attributes),  # type: ignore[arg-type]
+        attributes=MappingProxyType(attributes),
     )
     with Catalog(tmp_path / "c.sqlite") as catalog:
         assert catalog.upsert([given]).added == 1
         assert catalog.upsert([given]).unchanged == 1
         (stored,) = catalog.get(["p"])
         assert list(catalog.damaged()) == []
-    expected = {"colour": "red", "size": 2.5, "of": ("oak",)}
+    expected: dict[str, Any] = {"colour": "red", "size": 2.5, "of": ("oak",)}
     assert stored == Product("p", "Lamp", price=5.0, codes=("123",), attributes=expected)
 
 
