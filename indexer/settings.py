@@ -34,7 +34,7 @@ class Ranking:
     """
 
     boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
-    dense_weight: float = 0.5
+    dense_weight: float = 0.6
     candidates: int = 200
     dense_floor: float = 0.6
 
