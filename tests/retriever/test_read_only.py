@@ -55,9 +55,8 @@ def shop(tmp_path: Path) -> Path:
     with ECommRetriever.open(made) as opened:  # a generation of linked segments
         opened.delete(["p1"])
     for folder in (tmp_path, *tmp_path.parents):  # one more of them where tests run in parallel
-        if folder.stat().st_mode & 0o005 == 0o005:
-            break
-        folder.chmod(0o755)
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
     return made
 
 
