@@ -104,10 +104,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A product to be written, with the digest of the record it was read from."""
+    """A product to be written, with the digest of the record it was read from.
+
+    Attributes:
+        checked: `check_product` has taken it, and need not be asked again.
+    """
 
     product: Product
     source_digest: bytes | None = None
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -611,6 +616,8 @@ def _values(item: Incoming, digest: bytes, sequence: int) -> dict[str, Any]:
 
 
 def _checked(item: Product | Incoming) -> Incoming:
+    if isinstance(item, Incoming) and item.checked:
+        return item
     given, digest = (
         (item.product, item.source_digest) if isinstance(item, Incoming) else (item, None)
     )

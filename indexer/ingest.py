@@ -256,7 +256,7 @@ def _take(
         try:
             product = item.to_product()
             _report(counts, item, product)
-            products.append(Incoming(product, item.digest))
+            products.append(Incoming(product, item.digest, checked=True))
         except Rejected as error:
             _reject(error, rejected, strict=strict)
             if entry is not None and not entry.deleted:

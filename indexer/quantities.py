@@ -352,6 +352,8 @@ def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
     """
     found = {(each.dimension, each.base): None for each in find_quantities(product.title)}
     for name, value in product.attributes.items():
+        if isinstance(value, str) and not _DIGIT.search(value):
+            continue
         for dimension, base in _said(name, value):
             found[dimension, base] = None
     for dimension, base in found:
