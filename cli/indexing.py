@@ -343,6 +343,7 @@ def records(done: Ingested) -> dict[str, Any]:
         "duplicate_ids": done.duplicates,
         "rejected": dict(done.rejected),
         "unchanged_sources": done.met.unchanged,
+        "without_products": done.met.without_products,
         "skipped": dict(done.met.skipped),
         "unpublished": dict(done.met.unpublished),
         "cut": dict(done.met.cut),

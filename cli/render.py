@@ -158,6 +158,7 @@ def show_check(console: Console, found: Ingested) -> None:
     console.print(
         f"Records: {found.read:,} read, {found.added:,} would be stored, {rejected:,} rejected"
     )
+    _show_duplicates(console, found)
     _show_met(console, found)
     for reason, count in found.rejected.most_common():
         console.print(Text(f"Rejected: {count:,} x {reason}", style="yellow"))
@@ -212,8 +213,7 @@ def _show_records(console: Console, done: Ingested, shop: str) -> None:
         f"Records: {done.read:,} read, {done.added:,} added, {done.changed:,} changed, "
         f"{done.unchanged:,} unchanged, {done.deleted:,} deleted"
     )
-    if done.duplicates:
-        console.print(f"Duplicate ids: {done.duplicates:,}; the last one was taken")
+    _show_duplicates(console, done)
     _show_met(console, done)
     if done.rejected:
         console.print(f"Rejected, in {shop}/rejected.jsonl:", style="yellow")
@@ -227,10 +227,17 @@ def _show_records(console: Console, done: Ingested, shop: str) -> None:
     _show_warnings(console, done)
 
 
+def _show_duplicates(console: Console, done: Ingested) -> None:
+    if done.duplicates:
+        console.print(f"Duplicate ids: {done.duplicates:,}; the last one is taken")
+
+
 def _show_met(console: Console, done: Ingested) -> None:
     met = done.met
     for source in met.unchanged:
         console.print(Text(f"Not read, as it has not changed since the last run: {source}"))
+    for source in met.without_products:
+        console.print(Text(f"No record of a product in {source}"), style="yellow")
     for what, count in met.skipped.items():
         console.print(Text(f"Passed over: {count:,} {what}"))
     for why, count in met.unpublished.items():

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
@@ -140,6 +141,7 @@ def check(
         RecordError: a record is bad and `reading.strict` is set.
     """
     counts = Ingested()
+    seen: set[bytes] = set()
     with RejectedFile(None) as rejected:
         for batch in _read(reading, counts, rejected, progress, on_recognised):
             for item in batch:
@@ -147,8 +149,10 @@ def check(
                     _report(counts, item, item.to_product())
                 except Rejected as error:
                     _reject(error, rejected, strict=reading.strict)
-                else:
-                    counts.added += 1
+                    continue
+                seen.add(blake2b(item.product_id.encode(), digest_size=8).digest())
+                counts.duplicates += len(seen) == counts.added
+                counts.added = len(seen)
     return counts
 
 

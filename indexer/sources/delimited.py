@@ -19,7 +19,7 @@ from .dialect import Dialect, is_formula, tell_dialect
 from .encoding import check_encoding, tell_encoding
 from .header import column_names, is_known_header
 from .lines import LONGEST_LINE
-from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .records import NoProductsError, RawRecord, ReadOptions, Rejected, SourceProgress
 from .stray_quotes import RowLook
 from .stream import ByteStream
 from .text_lines import TextLines, first_lines, split_lines
@@ -75,7 +75,7 @@ def _one_column(source: str, lines: list[str]) -> Dialect:
     """
     names = next((line for line in lines if line.strip()), "")
     if names and not is_known_header([names.strip().strip('"')]):
-        raise InputError(
+        raise NoProductsError(
             f"{source}: no delimiter was found, each line would be one cell; known are comma, "
             'semicolon, tab, |, ^ and ~; name another in a line before the first, as in "sep=:"'
         )

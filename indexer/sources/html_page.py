@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 from ...errors import InputError
 from .json_ld import LinkedData
 from .lines import LONGEST_LINE
-from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .records import NoProductsError, RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream
 
 _WRAPPING = re.compile(
@@ -51,7 +51,7 @@ def read_html(
         found = True
         yield item
     if not found:
-        raise InputError(
+        raise NoProductsError(
             f"{stream.name} is an HTML page without products as JSON-LD; "
             "give the shop's feed or export instead"
         )

@@ -1,4 +1,4 @@
-"""Read a JSON document as a stream: an array of products, or an object that holds one."""
+"""Read JSON as a stream: an array of products, an object that holds one, object after object."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _values(
     if items:
         yield from _at_path(body, items)
         return
-    events = iter(ijson.basic_parse(body, use_float=True))
+    # Dumps have object after object, each over several lines.
+    events = iter(ijson.basic_parse(body, use_float=True, multiple_values=True))
     for event, value in events:
         if event == "start_array":
             yield from _elements(events)
@@ -141,7 +142,7 @@ def _values(
 def _at_path(body: Readable, items: str) -> Iterator[object]:
     """Yield the objects at a path of names with "/" between; arrays on the way do not count."""
     wanted = _without_arrays(items.strip("/").replace("/", "."))
-    events = iter(ijson.parse(body, use_float=True))
+    events = iter(ijson.parse(body, use_float=True, multiple_values=True))
     plain = ((event, value) for _, event, value in events)
     for prefix, event, value in events:
         if event == "start_map" and _without_arrays(prefix) == wanted:

@@ -19,12 +19,14 @@ from .html_page import read_html
 from .json_document import is_json_lines, read_json
 from .json_lines import read_json_lines
 from .parquet import read_parquet
-from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .records import NoProductsError, RawRecord, ReadOptions, Rejected, SourceProgress
 from .spreadsheet import read_spreadsheet
 from .stream import (
+    MOST_LAYERS,
     STDIN,
     ByteStream,
     as_utf8,
+    compression_of,
     existing_file,
     is_web_address,
     open_stream,
@@ -63,6 +65,7 @@ _NO_DATA = re.compile(
     re.IGNORECASE,
 )
 _NO_TEXT = re.compile(rb"\x00[^\x00]?\x00[^\x00]?\x00[^\x00]?\x00\x00|[\x01-\x08\x0e-\x1a]{4}")
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f"))
 _DIVIDED = re.compile(rb"[^\r\n]*[,;\t|]")
 _DEEPEST = 2
 
@@ -112,6 +115,8 @@ def _read_stream(
 ) -> Records:
     if stream.compression:
         progress.recognise(stream.name, container=stream.compression)
+    if compression_of(stream.head):
+        raise InputError(f"{stream.name} is compressed more than {MOST_LAYERS} times; unpack it")
     if stream.head.startswith(_ZIP):
         yield from _read_zip(stream, options, progress, depth)
         return
@@ -120,11 +125,15 @@ def _read_stream(
     if reader in (read_json, read_json_lines) and (encoding := _encoding(stream.head, options)):
         stream = as_utf8(stream, encoding)
         progress.recognise(stream.name, encoding=encoding)
+    found = False
     for item in reader(stream, options, progress):
         line = item.line or line
+        found = True
         yield item
     if stream.problem:
         yield Rejected(stream.problem, source=stream.name, line=line + 1, ends=True)
+    elif not found:
+        progress.without_products.append(stream.name)
 
 
 def _encoding(head: bytes, options: ReadOptions) -> str | None:
@@ -145,7 +154,7 @@ def _reader(stream: ByteStream) -> StreamReader:
     head = stream.head
     for magic, what in _NOT_READ.items():
         if head.startswith(magic):
-            raise InputError(f"{stream.name} is {what}; read are {KNOWN}")
+            raise NoProductsError(f"{stream.name} is {what}; read are {KNOWN}")
     if head.startswith(_OLE):
         return read_spreadsheet
     if head.startswith(_PARQUET):
@@ -161,9 +170,15 @@ def _reader(stream: ByteStream) -> StreamReader:
     # A document of which the beginning is broken is told by what it is called.
     if start[:1] == b"{" or is_json_lines(start) or (suffix == ".json" and start[:1] == b"["):
         return read_json
-    if _NO_TEXT.search(start):
-        raise InputError(f"{stream.name} is of an unknown kind; read are {KNOWN}")
+    if _NO_TEXT.search(start) or _is_binary(start):
+        raise NoProductsError(f"{stream.name} is of an unknown kind; read are {KNOWN}")
     return read_tsv if suffix == ".tsv" else read_csv
+
+
+def _is_binary(start: bytes) -> bool:
+    """Tell whether every twentieth byte or more is of a kind that texts do not have."""
+    marks = len(start) - len(start.translate(None, _CONTROLS))
+    return marks > 2 and 20 * marks >= len(start)
 
 
 def _suffix(name: str) -> str:
@@ -206,9 +221,22 @@ def _read_zip(
         if not members or depth >= _DEEPEST:
             what = "an archive in archives" if members else "an archive without a file of products"
             raise InputError(f"{stream.name} is {what}; unpack it and give the files")
+        if len(members) == 1:
+            yield from _read_member(packed, members[0], stream.name, options, progress, depth)
+            return
+        found, failed = False, None
         for member in members:
-            name = stream.name if len(members) == 1 else f"{stream.name}/{member.filename}"
-            yield from _read_member(packed, member, name, options, progress, depth)
+            name = f"{stream.name}/{member.filename}"
+            progress.members.add(name)
+            try:
+                for item in _read_member(packed, member, name, options, progress, depth):
+                    found = True
+                    yield item
+            except NoProductsError as error:
+                progress.without_products.append(name)
+                failed = failed or error
+        if failed and not found:
+            raise failed
 
 
 def _rewound(raw: IO[bytes]) -> IO[bytes]:

@@ -12,14 +12,16 @@ from operator import attrgetter
 
 import orjson
 
+from ...errors import InputError
 from ..product import Product
 from .bounds import bounded
 from .convert import product_id, to_product
 from .fields import FieldMap
 from .joining import LONGEST_HEAD, SAMPLE_RECORDS, complete_rows
 from .load import Records, read_records
+from .platforms import Platform
 from .prices import PriceUnit
-from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .records import NoProductsError, RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import size_of
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC
@@ -88,10 +90,8 @@ def read_items(
     progress.total = None if None in sizes else sum(size or 0 for size in sizes)
     opened = [read_records(spec, options, progress) for spec in specs]
     return chain.from_iterable(
-        _items(same, overrides or {}, price_unit, on_recognised, progress, options)
+        _of_source(records, overrides or {}, price_unit, on_recognised, progress, options)
         for records in opened
-        # The files in an archive and the sheets of a workbook have columns of their own.
-        for _, same in groupby(records, key=attrgetter("source"))
     )
 
 
@@ -108,6 +108,33 @@ def record_digest(record: RawRecord, fields: FieldMap, *, price_unit: PriceUnit 
 @lru_cache(maxsize=16)
 def _conversion_key(price_unit: PriceUnit, fingerprint: str) -> bytes:
     return hashlib.blake2b(f"{price_unit}\n{fingerprint}".encode(), digest_size=32).digest()
+
+
+def _of_source(
+    records: Records,
+    overrides: Mapping[str, str],
+    price_unit: PriceUnit,
+    on_recognised: Callable[[str, FieldMap], None] | None,
+    progress: SourceProgress,
+    options: ReadOptions | None,
+) -> Iterator[SourceItem | Rejected]:
+    """Yield the items of one source; the files in it that are no tables of products are told.
+
+    Files in an archive and sheets of a workbook have columns of their own.
+    """
+    found, failed = False, None
+    for source, same in groupby(records, key=attrgetter("source")):
+        try:
+            for item in _items(same, overrides, price_unit, on_recognised, progress, options):
+                found = True
+                yield item
+        except NoProductsError as error:
+            if source not in progress.members:
+                raise
+            progress.without_products.append(source)
+            failed = failed or error
+    if failed and not found:
+        raise failed
 
 
 def _items(
@@ -135,11 +162,28 @@ def _items(
     if not sample:
         yield from (bad for bad in head if isinstance(bad, Rejected))
         return
-    fields = FieldMap.recognise(sample, overrides, platform)
+    try:
+        fields = FieldMap.recognise(sample, overrides, platform)
+    except InputError as error:
+        _check_overrides(sample, overrides, platform)
+        raise NoProductsError(str(error)) from error
     if on_recognised:
         on_recognised(sample[0].source, fields)
     for item in chain(head, records):
         yield item if isinstance(item, Rejected) else _item(item, fields, price_unit, progress)
+
+
+def _check_overrides(
+    sample: Sequence[RawRecord], overrides: Mapping[str, str], platform: Platform | None
+) -> None:
+    """Raise what is wrong with overrides where records would be products without them."""
+    if not overrides:
+        return
+    try:
+        FieldMap.recognise(sample, {}, platform)
+    except InputError:
+        return
+    FieldMap.recognise(sample, overrides, platform)
 
 
 def _bounded(records: Records, progress: SourceProgress) -> Records:

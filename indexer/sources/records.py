@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import RecordError
+from ...errors import InputError, RecordError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class Rejected(RecordError):  # noqa: N818 - reads as what became of the record
         super().__init__(reason, source=source, line=line)
         self.record = record
         self.ends = ends
+
+
+class NoProductsError(InputError):
+    """A source, or a file in an archive, is no list of products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,9 @@ class SourceProgress:
             counted by column; they are not taken.
         recognised: for each source what was told of it, such as {"format": "XML"}, to be shown.
         unchanged: addresses that hold what was read from them the last time, and were not read.
+        without_products: sources, and files in archives, that hold no record or no table of
+            products.
+        members: files in archives, of which one that is no table of products is passed over.
         fetched: what to keep of addresses for the next run (see `fetch.remember`).
 
     """
@@ -96,6 +103,8 @@ class SourceProgress:
     lost_codes: Counter[str] = field(default_factory=Counter)
     recognised: dict[str, dict[str, str]] = field(default_factory=dict)
     unchanged: list[str] = field(default_factory=list)
+    without_products: list[str] = field(default_factory=list)
+    members: set[str] = field(default_factory=set)
     fetched: dict[str, dict[str, str]] = field(default_factory=dict)
     _finished: int = 0
     _position: Callable[[], int] | None = None

@@ -27,7 +27,8 @@ def read_spreadsheet(
     """Yield a record a row of each sheet whose header is that of a table of products.
 
     Where no sheet has such a header, the first that is not empty is read. Sheets passed over are
-    counted in `progress`. Whole numbers become integers, so that a code is its digits.
+    counted in `progress`, hidden ones among them. Whole numbers become integers, so that a code is
+    its digits.
 
     Raises:
         InputError: the workbook cannot be read, asks for a password, or is too large.
@@ -39,7 +40,10 @@ def read_spreadsheet(
         _check_size(stream.name, raw)
         try:
             book = calamine.CalamineWorkbook.from_filelike(raw)
-            chosen = _sheets_with_products(book)
+            visible = calamine.SheetVisibleEnum.Visible
+            hidden = {each.name for each in book.sheets_metadata if each.visible != visible}
+            shown = [name for name in book.sheet_names if name not in hidden]
+            chosen = _sheets_with_products(book, shown)
         except calamine.PasswordError as error:
             raise InputError(
                 f"{stream.name} asks for a password; save it without one, or as CSV"
@@ -49,7 +53,9 @@ def read_spreadsheet(
                 f"{stream.name} is no spreadsheet that can be read ({error})"
             ) from error
         for name in book.sheet_names:
-            if name not in chosen:
+            if name in hidden:
+                progress.skip("hidden sheets")
+            elif name not in chosen:
                 progress.skip("sheets without a table of products")
         for name in chosen:
             source = stream.name if len(chosen) == 1 else f"{stream.name}, sheet {name}"
@@ -77,10 +83,10 @@ def _check_size(name: str, raw: IO[bytes]) -> None:
     raw.seek(0)
 
 
-def _sheets_with_products(book: object) -> list[str]:
-    """Return the names of the sheets to read."""
+def _sheets_with_products(book: object, names: Sequence[str]) -> list[str]:
+    """Return the names, among these, of the sheets to read."""
     chosen, filled = [], []
-    for name in book.sheet_names:  # type: ignore[attr-defined]
+    for name in names:
         sheet = book.get_sheet_by_name(name)  # type: ignore[attr-defined]
         head = list(islice(sheet.iter_rows(), HEAD_ROWS))
         if not any(any(cell != "" for cell in row) for row in head):

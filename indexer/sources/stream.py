@@ -26,6 +26,9 @@ STDIN_NAME = "standard input"
 HEAD_BYTES = 1 << 16
 _BUFFER = 1 << 18
 _MAGIC_BYTES = 6
+MOST_LAYERS = 3
+"""How often a source may be compressed one time in another."""
+
 _COMPRESSED: dict[bytes, tuple[str, Callable[[IO[bytes]], Readable]]] = {
     b"\x1f\x8b": ("gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
     b"BZh": ("bzip2", bz2.BZ2File),
@@ -117,19 +120,29 @@ class ByteStream:
             yield unpacked
 
 
+def compression_of(head: bytes) -> str:
+    """Return how what begins so is compressed; empty where it is not."""
+    return next((kind for mark, (kind, _) in _COMPRESSED.items() if head.startswith(mark)), "")
+
+
 def wrap_stream(name: str, raw: IO[bytes]) -> ByteStream:
-    """Return the bytes of an open file, decompressed; the kind is told by its first bytes."""
-    first = _Tolerant(raw)
-    stored = io.BufferedReader(first, _BUFFER)
-    magic = stored.read(_MAGIC_BYTES)
-    layers = [first]
-    plain = io.BufferedReader(_Tolerant(stored, magic), _BUFFER)
+    """Return the bytes of an open file, decompressed; the kind is told by its first bytes.
+
+    What was compressed is looked at again: servers compress what is compressed already.
+    """
+    layers = [_Tolerant(raw)]
+    plain = io.BufferedReader(layers[0], _BUFFER)
     compression = ""
-    for mark, (kind, reader) in _COMPRESSED.items():
-        if magic.startswith(mark):
-            compression = kind
-            layers.append(_Tolerant(reader(plain)))
-            plain = io.BufferedReader(layers[-1], _BUFFER)
+    for _ in range(MOST_LAYERS):
+        magic = plain.read(_MAGIC_BYTES)
+        plain = io.BufferedReader(_Tolerant(plain, magic), _BUFFER)
+        kind = compression_of(magic)
+        if not kind:
+            break
+        compression = f"{kind} in {compression}" if compression else kind
+        reader = next(reader for name, reader in _COMPRESSED.values() if name == kind)
+        layers.append(_Tolerant(reader(plain)))
+        plain = io.BufferedReader(layers[-1], _BUFFER)
     head = plain.read(HEAD_BYTES)
     body = io.BufferedReader(_Tolerant(plain, head), _BUFFER)
     return ByteStream(name, body, head, compression, tuple(layers), raw)

@@ -20,7 +20,7 @@ from ...errors import InputError
 from .encoding import check_encoding, tell_encoding
 from .header import has_title, known_names
 from .lines import LONGEST_LINE
-from .records import RawRecord, ReadOptions, Rejected, SourceProgress
+from .records import NoProductsError, RawRecord, ReadOptions, Rejected, SourceProgress
 from .stream import ByteStream
 
 _CHUNK = 1 << 16
@@ -246,7 +246,7 @@ class _Shape:
         candidates = named or repeated or [path for path in rows if len(path) > 1]
         listed = ", ".join("/".join(path) for path in list(candidates)[:8])
         which = f" ({listed})" if listed else ""
-        raise InputError(
+        raise NoProductsError(
             f"{self._source}: it is not evident which element is a product{which}; {_HINT}"
         )
 

@@ -83,3 +83,18 @@ def test_prices_and_codes_that_were_not_taken_are_told(dsv3: Runner, tmp_path: P
     found = dsv3("search", "", "--in", shop, "--sort", "price", "--json")
     assert "keep to one with: currency = 'EUR'" in " ".join(found.stderr.split())
     assert len(found.stdout.splitlines()) == 3
+
+
+def test_duplicates_and_empty_sources_are_told(dsv3: Runner, tmp_path: Path) -> None:
+    source, empty = tmp_path / "a.csv", tmp_path / "b.csv"
+    source.write_text("id,title\n1,Lamp\n1,Desk\n2,Chair\n")
+    empty.write_text("id,title\n")
+    told = dsv3("index", "--check", source, empty)
+    assert "3 read, 2 would be stored" in told.stdout
+    assert "Duplicate ids: 1; the last one is taken" in told.stdout
+    assert f"No record of a product in {empty}" in told.stdout.replace("\n", " ")
+    found = json.loads(dsv3("index", "--check", source, empty, "--json").stdout)["records"]
+    assert (found["added"], found["duplicate_ids"]) == (2, 1)
+    assert found["without_products"] == [str(empty)]
+    run = dsv3("index", source, empty, "--into", tmp_path / "s", "--encoder", "hashing", "--json")
+    assert json.loads(run.stdout)["records"]["without_products"] == [str(empty)]

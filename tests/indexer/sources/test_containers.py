@@ -195,6 +195,78 @@ def test_fields_are_recognised_for_each_member(write: Any) -> None:
     assert [item.product_id for item in items] == ["T-1", "T-2", "T-9"]
 
 
+def test_what_is_no_table_of_products_in_an_archive_is_told(write: Any) -> None:
+    from dsv3.indexer.sources.products import SourceItem, read_items
+
+    others = {
+        "groups.csv": b"group_id,group_name,parent\n1,Pots,0\n",
+        "log.txt": b"2026-01-01 begun\n2026-02-02, second; export\n",
+        "hints.txt": b"Mind: prices, as of 2026.\n",
+        "manifest.json": b'{"version": 1}',
+        "map.xml": b"<a><b/></a>",
+        "scan.dat": b"%PDF-1.7",
+    }
+    spec = write("a.zip", zipped({**others, "b.csv": CSV}))
+    progress = SourceProgress()
+    items = list(read_items([spec], progress=progress))
+    assert [item.product_id for item in items if isinstance(item, SourceItem)] == ["T-1", "T-2"]
+    assert len(items) == 2
+    assert sorted(progress.without_products) == sorted(f"{spec}/{name}" for name in others)
+    with pytest.raises(InputError, match=r"log\.txt: no delimiter was found"):
+        list(read_items([write("b.zip", zipped({k: others[k] for k in ("log.txt", "scan.dat")}))]))
+    with pytest.raises(InputError, match=r"groups\.csv: no product_id"):
+        list(read_items([write("c.zip", zipped(others))]))
+    with pytest.raises(InputError, match="has no column cost"):
+        list(read_items([spec], overrides={"price": "cost"}))
+
+
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_what_is_compressed_more_than_once(write: Any, times: int) -> None:
+    content = XML
+    for _ in range(times):
+        content = gzip.compress(content)
+    spec = write("feed.xml", content)
+    if times > 3:
+        with pytest.raises(InputError, match="is compressed more than 3 times; unpack it"):
+            read(spec)
+        return
+    progress = SourceProgress()
+    assert len(read(spec, progress)) == 2
+    assert progress.recognised[spec]["container"] == " in ".join(["gzip"] * times)
+
+
+def test_bytes_of_an_unknown_kind_are_refused(write: Any) -> None:
+    content = bytes(n * n * 7 % 251 for n in range(1, 400))
+    with pytest.raises(InputError, match="is of an unknown kind"):
+        read(write("feed.csv", content))
+
+
+@pytest.mark.parametrize("content", [b"", b"id,title,price\n", b"[]", b"\n\n"])
+def test_a_source_without_a_record_is_told(write: Any, content: bytes) -> None:
+    progress = SourceProgress()
+    spec = write("feed", content)
+    assert read(spec, progress) == []
+    assert progress.without_products == [spec]
+
+
+def test_hidden_sheets_are_passed_over_and_counted(write: Any) -> None:
+    data = io.BytesIO()
+    book = xlsxwriter.Workbook(data)
+    for name in ("Shown", "Old", "Older"):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, ["sku", "title", "price"])
+        sheet.write_row(1, 0, [name, f"{name} mug", 4.5])
+        if name == "Old":
+            sheet.hide()
+        elif name == "Older":
+            sheet.very_hidden()
+    book.close()
+    progress = SourceProgress()
+    records = read(write("a.xlsx", data.getvalue()), progress)
+    assert [each.fields["sku"] for each in records] == ["Shown"]
+    assert progress.skipped == {"hidden sheets": 2}
+
+
 def test_archives_that_cannot_be_read(write: Any) -> None:
     nested = zipped({"a.zip": zipped({"b.zip": zipped({"c.zip": zipped({"d": CSV})})})})
     with pytest.raises(InputError, match="is an archive in archives"):

@@ -93,6 +93,19 @@ def test_an_address_is_read_as_a_file_is(server: Server, body: bytes, encoding: 
     assert titles(server.url("/feed")) == ["Tarn mug", "Tarn jug"]
 
 
+def test_what_is_compressed_is_compressed_once_more_on_the_way(server: Server) -> None:
+    body = gzip.compress(gzip.compress(CSV))
+    server.answers["/feed.csv.gz"] = (200, {"Content-Encoding": "gzip"}, body)
+    assert titles(server.url("/feed.csv.gz")) == ["Tarn mug", "Tarn jug"]
+
+
+def test_an_empty_answer_is_told(server: Server) -> None:
+    server.answers["/feed"] = (200, {}, b"")
+    progress = SourceProgress()
+    assert titles(server.url("/feed"), progress) == []
+    assert progress.without_products == [server.url("/feed")]
+
+
 def test_what_did_not_change_is_not_read_again(server: Server, tmp_path: Path) -> None:
     kept = tmp_path / "sources.json"
     server.answers["/feed"] = (200, {"ETag": '"1"'}, CSV)

@@ -198,3 +198,11 @@ def test_lines_are_told_though_the_first_is_broken(write: Any) -> None:
     bad, *good = read_records(write("feed.txt", content))
     assert isinstance(bad, Rejected)
     assert [item.fields for item in good if isinstance(item, RawRecord)] == [MUG, JUG]
+
+
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_objects_one_after_another_over_several_lines(write: Any, between: str) -> None:
+    objects = [{"_id": {"$oid": f"{n:024x}"}, "name": f"Tarn mug {n}"} for n in range(3)]
+    text = between.join(json.dumps(each, indent=2) + "\n" for each in objects)
+    found = [each for each in read_records(write("a.json", text)) if isinstance(each, RawRecord)]
+    assert [each.fields["name"] for each in found] == ["Tarn mug 0", "Tarn mug 1", "Tarn mug 2"]
