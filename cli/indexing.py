@@ -350,6 +350,7 @@ def records(done: Ingested) -> dict[str, Any]:
         "no_price": dict(done.met.no_price),
         "currencies": dict(done.met.currencies),
         "lost_codes": dict(done.met.lost_codes),
+        "other_ids": dict(done.met.other_ids),
     }
 
 

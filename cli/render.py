@@ -257,6 +257,8 @@ def _show_met(console: Console, done: Ingested) -> None:
         counts = met.currencies.most_common()
         listed = ", ".join(f"{count:,} {currency or 'of none'}" for currency, count in counts)
         console.print(Text(f"Prices of several currencies: {listed}"), style="yellow")
+    for column, count in met.other_ids.items():
+        console.print(Text(f"No id of their own: {count:,} took that in {column}"), style="yellow")
     for column, count in met.lost_codes.items():
         console.print(
             Text(f"Codes lost: {count:,} in {column}, written as 4.00638E+12 by a spreadsheet"),

@@ -65,8 +65,18 @@ def product_id(record: RawRecord, fields: FieldMap) -> str:
         flat = flatten(flat)
     found = as_text(fields.first(flat, "product_id"))
     if not found:
+        found, _ = _other_id(flatten(flat), fields)
+    if not found:
         raise _rejected(record, _no_id(fields))
     return found
+
+
+def _other_id(flat: Mapping[str, object], fields: FieldMap) -> tuple[str, str]:
+    """Return the first of a record's further ids, and its column; "" where there is none."""
+    for column in fields.other_ids:
+        if found := as_text(flat.get(column)):
+            return found, column
+    return "", ""
 
 
 def _rejected(record: RawRecord, reason: str) -> Rejected:
@@ -74,7 +84,8 @@ def _rejected(record: RawRecord, reason: str) -> Rejected:
 
 
 def _no_id(fields: FieldMap) -> str:
-    return f"no product id (column {' or '.join(fields.columns['product_id'])} is empty)"
+    columns = (*fields.columns["product_id"], *fields.other_ids)
+    return f"no product id (column {' or '.join(columns)} is empty)"
 
 
 def _convert(
@@ -82,7 +93,10 @@ def _convert(
 ) -> Product:
     found = as_text(fields.first(flat, "product_id"))
     if not found:
-        raise RecordError(_no_id(fields))
+        found, column = _other_id(flat, fields)
+        if not found:
+            raise RecordError(_no_id(fields))
+        progress.other_ids[column] += 1
     title = as_text(fields.first(flat, "title"))
     if not title:
         raise RecordError(f"no title (column {' or '.join(fields.columns['title'])} is empty)")
@@ -110,7 +124,7 @@ def _convert(
         url=_address(fields.first(flat, "url")),
         image_url=_address(fields.first(flat, "image_url")),
         codes=_codes(flat, fields, more_codes),
-        group_id=as_text(fields.first(flat, "group_id")) or None,
+        group_id=_group(fields.first(flat, "group_id")),
         attributes=attributes,
     )
 
@@ -191,6 +205,12 @@ def _codes(flat: Mapping[str, object], fields: FieldMap, more: list[str]) -> tup
         for code in as_codes(value)
     ]
     return tuple(dict.fromkeys(own + more))
+
+
+def _group(value: object) -> str | None:
+    """Return the id of a group; a parent of 0 is none."""
+    found = as_text(value)
+    return found if found and found != "0" else None
 
 
 def _address(value: object) -> str | None:

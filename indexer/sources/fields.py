@@ -14,7 +14,7 @@ from .columns import is_code_name, sample_columns, settle_names
 from .flatten import flatten
 from .joining import GROUP
 from .layout import is_noise, platform_name
-from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_image_name
+from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_cost_name, is_image_name
 from .platforms import Platform
 from .prices import UNKNOWN, PriceStyle, currency_of_header, style_of
 from .records import RawRecord
@@ -64,6 +64,7 @@ class FieldMap:
         price_currency: the currency that the price column's name says.
         samples: the values seen in each column.
         platform: the shop platform whose layout the source has, if it was told.
+        other_ids: columns that give an id, the first that is filled, where its own are empty.
 
     """
 
@@ -77,6 +78,7 @@ class FieldMap:
     price_currency: str | None
     samples: Mapping[str, Sequence[object]] = field(repr=False)
     platform: Platform | None = None
+    other_ids: tuple[str, ...] = ()
     _attributes: dict[str, Attribute | None] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -122,6 +124,7 @@ class FieldMap:
             price_currency=next((currency for currency in currencies if currency), None),
             samples=samples,
             platform=platform,
+            other_ids=recognition.other_ids(samples, chosen, platform),
         )
 
     @cached_property
@@ -155,6 +158,8 @@ class FieldMap:
             },
             "price_currency": self.price_currency,
         }
+        if self.other_ids:
+            parts["other_ids"] = list(self.other_ids)
         if self.platform is not None:
             parts["platform"] = self.platform.name
         return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode()
@@ -183,6 +188,8 @@ class FieldMap:
 
     def _new_attribute(self, column: str) -> Attribute | None:
         if column in self.used or column in self.ignored or is_image_name(column):
+            return None
+        if is_cost_name(column):
             return None
         if self.platform and (column == GROUP or is_noise(self.platform, column)):
             return None
@@ -215,7 +222,7 @@ class FieldMap:
         ]
         for label, columns, how in (
             ("attributes", attributes, "every other column"),
-            ("(ignored)", others, "addresses, pictures, marks"),
+            ("(ignored)", others, "addresses, pictures, marks, costs"),
         ):
             if columns:
                 count = f"{len(columns)} column" + "s" * (len(columns) > 1)

@@ -7,6 +7,8 @@ rows alone, so that the same rows give the same digest in every run.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +16,17 @@ from functools import lru_cache
 from itertools import chain
 
 from .columns import sample_columns
-from .layout import Fields, Header, as_word, is_empty, is_own, platform_name, put, unpacked
+from .layout import (
+    Fields,
+    Header,
+    as_word,
+    available,
+    is_empty,
+    is_own,
+    platform_name,
+    put,
+    unpacked,
+)
 from .names import fold_name
 from .platforms import PLATFORMS, Join, Packed, Platform
 from .publication import StatusColumn, status_columns
@@ -37,6 +49,9 @@ NUMBER = "id:"
 
 GROUP = "group_id"
 """The field that tells which records are variants of one product."""
+
+OWN_ID = "listing_id"
+"""The field that tells products apart which share the name that they go by."""
 
 
 def complete_rows(
@@ -150,7 +165,7 @@ class _Joining:
     def records(self, items: Records) -> Records:
         join = self._platform.join
         if join is None:
-            return self._alone(items)
+            return self._told_apart(items) if self._platform.shared else self._alone(items)
         if join.how == "following":
             return self._following(items, join)
         return self._nested(items, join) if join.how == "nested" else self._by_key(items, join)
@@ -172,6 +187,42 @@ class _Joining:
             else:
                 row = self._row(item)
                 yield from self._given(row.record, self._why(row))
+
+    def _told_apart(self, items: Records) -> Records:
+        """Give the products without an id that share a name an id of their own.
+
+        It is the name with a digest of the cells that stay while a product is the same, so that
+        it depends on no order.
+        """
+        spool = Spool()
+        try:
+            for item in items:
+                if isinstance(item, Rejected):
+                    yield item
+                    continue
+                row = self._row(item)
+                ids = self._platform.columns["product_id"].split()
+                known = row.first(" ".join(each for each in ids if each != self._platform.shared))
+                key = "" if known else row.first(self._platform.shared)
+                digest = _digest(row, self._platform.passing.split()) if key else ""
+                why = self._why(row)
+                try:
+                    spool.add(
+                        row.record, keys=[key], product_id=f"{key} #{digest}", parent="",
+                        overlay=False, head=False, why=(why, why), variants=(),
+                    )  # fmt: skip
+                except (RecursionError, ValueError) as error:
+                    reason = f"the record cannot be taken in ({error})"
+                    yield Rejected(reason, source=item.source, line=item.line)
+            spool.link()
+            shared = spool.shared()
+            for kept in spool:
+                record = kept.record
+                if kept.number in shared:
+                    record = replace(record, fields={**record.fields, OWN_ID: kept.product_id})
+                yield from self._given(record, kept.why[1])
+        finally:
+            spool.close()
 
     def _row(self, record: RawRecord, kind: str = "") -> _Row:
         header = self._header(tuple(record.fields))
@@ -310,6 +361,8 @@ class _Joining:
                 name: value for name, value in row.fields.items() if name not in (column, "options")
             }
             for variant in variants:
+                folded = {fold_name(f"{join.children}.{name}"): name for name in variant}
+                variant.update(available(self._platform, folded, variant))
                 fields = _variant(variant, parent, column, names)
                 yield from self._given(_grouped(replace(item, fields=fields), key), why)
 
@@ -423,6 +476,17 @@ def _grouped(record: RawRecord, group: str) -> RawRecord:
     if not group or not is_empty(record.fields.get(GROUP)):
         return record
     return replace(record, fields={**record.fields, GROUP: group})
+
+
+def _digest(row: _Row, passing: list[str]) -> str:
+    """Return 8 hexadecimal digits for the cells of a row that are not among the passing ones."""
+    lasting = sorted(
+        (name, as_word(row.raw[column]))
+        for name, column in row.header.by_name.items()
+        if name not in passing
+    )
+    text = json.dumps(lasting, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _variants(listed: object, join: Join) -> list[tuple[str, Fields]]:

@@ -17,6 +17,7 @@ _DEEPEST = 3
 _LOCALE = re.compile(r"[a-z]{2,3}(?:_[A-Za-z]+)*_[A-Z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DIGITS = re.compile(r"[0-9]+")
+_LINE_BREAK = re.compile(r"(?:\\r)?\\n")
 _SPACES = re.compile(r"\s*")
 _SWATCH = re.compile(r"\s*\[#[^\]]*\]")
 _NAMES = ("name", "attributename", "label", "key")
@@ -88,6 +89,7 @@ class Header:
         """Return a row with its attributes in fields of their own."""
         own: Fields = {name: fields[name] for name in self._kept}
         self._set_right(own)
+        own.update(available(self._platform, self.by_name, fields))
         for base, columns in self._localised.items():
             _unpack_localised(own, base, columns, fields)
         for target, (raws, between) in self._lists.items():
@@ -110,6 +112,9 @@ class Header:
             column, source = self.by_name.get(name, name), self.by_name.get(other)
             if source is not None and is_empty(own.get(column)) and not is_empty(own.get(source)):
                 own[column] = own[source]
+        for name in self._present(self._platform.line_breaks):
+            if isinstance(text := own.get(name), str) and "\\" in text:
+                own[name] = _LINE_BREAK.sub("\n", text)
         if self._platform.categories:
             for name in self._category:
                 text = own.get(name)
@@ -196,6 +201,24 @@ class Header:
             if base in self.by_name.values():  # "weight" and "weight-unit"
                 columns.insert(0, ("", base))
             yield base, columns
+
+
+def available(
+    platform: Platform, by_name: Mapping[str, str], fields: Mapping[str, object]
+) -> dict[str, bool]:
+    """Return the columns of counts that do not matter, as a product can be had anyway."""
+    return {
+        by_name[count]: True
+        for count, causes in platform.always.items()
+        if count in by_name
+        and not is_empty(fields.get(by_name[count]))
+        and any(
+            name in by_name
+            and by_name[name] in fields
+            and as_word(fields[by_name[name]]).casefold() == value
+            for name, value in causes
+        )
+    }
 
 
 def platform_name(platform: Platform, column: str) -> str:

@@ -56,6 +56,20 @@ _WITH_TAX = frozenset(
 _WORDS = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z]{2})")
 _LETTERS = {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"}
+_COSTS = frozenset(
+    {
+        "ek", "ekpreis", "einkaufspreis", "handlereinkaufspreis",
+        "einkaufspreise", "costprice", "unitcost", "itemcost", "productcost", "costperitem",
+        "purchaseprice", "purchasecost", "buyingprice", "wholesale", "wholesaleprice",
+        "dealerprice", "supplierprice", "prixdachat", "prixachat", "prixdegros", "coutdachat",
+        "preciodecosto", "preciodecoste", "preciocosto", "preciocoste", "preciodecompra",
+        "preciocompra", "prezzodiacquisto", "prezzoacquisto", "costodiacquisto",
+        "prezzodicosto", "inkoopprijs", "inkoop", "kostprijs", "inkopspris", "inpris",
+        "indkobspris", "kostpris", "cenazakupu", "precodecusto", "precodecompra",
+        "grosshandelspreis",
+    }
+)  # fmt: skip
+_NET = ("netto", "net", "brutto", "gross", "exkl", "excl", "ht", "exclvat", "exklmwst")
 _PICTURE = re.compile(
     r"(?:additional|main|primary|featured|extra|alt)?(?:img|image|picture|photo|thumb|thumbnail)s?"
     r"(?:url|urls|link|links|src|high|low|small|medium|large|thumb|[0-9]+|[0-9]+x[0-9]+)*"
@@ -120,3 +134,13 @@ def price_name(name: str) -> str:
 def is_image_name(name: str) -> bool:
     """Tell whether a column holds pictures: "img_500x500" does, "image_stabiliser" does not."""
     return _PICTURE.fullmatch(fold_name(name).replace(".", "")) is not None
+
+
+@lru_cache(maxsize=10_000)
+def is_cost_name(name: str) -> bool:
+    """Tell whether a column holds what a shop itself pays, such as "EK netto (EUR)"."""
+    for folded in (fold_name(name), price_name(name)):
+        last = folded.rpartition(".")[2]
+        if last in _COSTS or any(last.removesuffix(net) in _COSTS for net in _NET):
+            return True
+    return False

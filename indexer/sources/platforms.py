@@ -145,6 +145,11 @@ class Platform:
         instead: column → the one taken where it is empty.
         uncounted: column of a count → (column, its values) where the count says nothing.
         head_zero: columns in which it does in a row whose variants have values of their own.
+        always: column of a count → further columns with the values, "" for empty, with which a
+            product can be had whatever the count says.
+        line_breaks: columns whose texts have a backslash and "n" for a line break.
+        shared: column that names a product which has no id, and may name several.
+        passing: columns that change while a product stays the same.
         localised: columns end in "-locale", "-channel", "-currency"; "-unit" belongs to a number.
         translated: column → what it is called in other languages.
         left_out: pattern of what does not count in the names of columns.
@@ -167,6 +172,10 @@ class Platform:
     instead: Mapping[str, str] = field(default_factory=dict)
     uncounted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     head_zero: str = ""
+    always: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    line_breaks: str = ""
+    shared: str = ""
+    passing: str = ""
     localised: bool = False
     translated: Mapping[str, str] = field(default_factory=dict)
     left_out: str = ""
@@ -387,6 +396,18 @@ PLATFORMS: tuple[Platform, ...] = (
         renamed={"variantcompareatprice": "compare_at_price"},
         suffix=r"\s*\((?:product|variant)\.metafields\..*\)\s*$",
         zero="variantcompareatprice compareatprice",
+        always={
+            "variantinventoryqty": (
+                ("variantinventorytracker", ""),
+                ("variantinventorypolicy", "continue"),
+            ),
+            "inventoryquantity": (
+                ("inventorytracker", ""),
+                ("continuesellingwhenoutofstock", "true"),
+                ("continuesellingwhenoutofstock", "continue"),
+                ("continuesellingwhenoutofstock", "yes"),
+            ),
+        },
     ),
     Platform(
         "Shopify JSON",
@@ -424,6 +445,12 @@ PLATFORMS: tuple[Platform, ...] = (
             "variants.name variants.publictitle variants.featuredmedia.*"
         ),
         renamed={"variants.compareatprice": "compare_at_price", "variants.grams": "grams"},
+        always={
+            "variants.inventoryquantity": (
+                ("variants.inventorymanagement", ""),
+                ("variants.inventorypolicy", "continue"),
+            ),
+        },
         lists={"tags": ","},
     ),
     Platform(
@@ -442,7 +469,7 @@ PLATFORMS: tuple[Platform, ...] = (
             "price": "regularprice",
             "in_stock": "stockstatus instock stockquantity",
             "url": "permalink",
-            "image_url": "images.src image.src images image",
+            "image_url": "image.src images.src image images",
             "codes": "globaluniqueid",
         },
         join=Join(
@@ -531,6 +558,7 @@ PLATFORMS: tuple[Platform, ...] = (
         zero="saleprice",
         instead={"regularprice": "saleprice", "description": "shortdescription"},
         renamed={"saleprice": "sale_price"},
+        line_breaks="description shortdescription",
         translated=_WOOCOMMERCE,
     ),
     Platform(
@@ -841,6 +869,8 @@ PLATFORMS: tuple[Platform, ...] = (
                 beside="variation{n}name variation{n}type",
             ),
         ),
+        shared="title",
+        passing="price quantity currencycode sku title",
         noise="image* video*",
         lists={"tags": ",", "materials": ","},
     ),
@@ -982,7 +1012,7 @@ PLATFORMS: tuple[Platform, ...] = (
         packed=(
             Packed(
                 "productdetail",
-                form=r"(?:[^:]*:)?(?P<name>[^:]+):(?P<value>[^:]*)",
+                form=r"(?:[^:]*:(?=[^:]+:))?(?P<name>[^:]+):(?P<value>.*)",
             ),
         ),
         noise=_GOOGLE_NOISE,

@@ -10,9 +10,9 @@ from ...errors import InputError
 from ..known_fields import FIELD_NAMES, KNOWN_FIELDS, Look
 from .attribute_names import attribute_name
 from .columns import infer_kind
-from .joining import GROUP
+from .joining import GROUP, OWN_ID
 from .layout import is_noise, platform_name
-from .names import GTIN_NAMES, by_language, candidates, fold_name, price_name
+from .names import GTIN_NAMES, by_language, candidates, fold_name, is_cost_name, price_name
 from .platforms import Platform
 from .values import as_stock, as_text, as_texts, is_address
 
@@ -62,6 +62,7 @@ def choose_columns(
             column: how
             for column, how in _known_columns(field, by_name, languages).items()
             if column not in used and not (platform and is_noise(platform, column))
+            if field != "price" or not is_cost_name(column)
         }
         choice = _either(own, _choose(field, known, samples), samples, several=field in _SEVERAL)
         if choice:
@@ -75,6 +76,30 @@ def choose_columns(
     }
 
 
+def other_ids(
+    samples: Samples, chosen: Mapping[str, Choice], platform: Platform | None
+) -> tuple[str, ...]:
+    """Return the columns that give a record an id where those of the id are empty.
+
+    They are those known to hold ids, best first, then barcodes; none where a user named the
+    column of the id.
+    """
+    first = chosen["product_id"]
+    if first.how == "--map":
+        return ()
+    by_name: dict[str, list[str]] = {}
+    for column in samples:
+        by_name.setdefault(fold_name(column), []).append(column)
+    known = _known_columns("product_id", by_name, by_language(by_name))
+    barcodes = [column for column in samples if fold_name(column) in GTIN_NAMES]
+    taken = {c for field, each in chosen.items() if field != "codes" for c in each.columns}
+    return tuple(
+        column
+        for column in dict.fromkeys((*known, *barcodes))
+        if column not in taken and not (platform and is_noise(platform, column))
+    )
+
+
 def _of_platform(
     field: str, platform: Platform, by_name: Mapping[str, Sequence[str]], samples: Samples
 ) -> Choice | None:
@@ -86,7 +111,9 @@ def _of_platform(
     names = platform.columns.get(field, "").split()
     columns = [column for name in names for column in by_name.get(name, ())]
     fits = _FITS[_LOOKS[field]] if field in _LOOKS and field not in _KEPT_ANYWAY else None
-    columns = [name for name in columns if not samples[name] or _all_fit(fits, samples[name])]
+    if field == "product_id" and platform.shared:
+        columns.insert(0, OWN_ID)  # only products that share a name have it
+    columns = [name for name in columns if not samples.get(name) or _all_fit(fits, samples[name])]
     if field == GROUP and platform.join and not columns:
         columns.append(GROUP)  # records that were joined have it, perhaps late in the source
     return Choice(tuple(dict.fromkeys(columns)), platform.name) if columns else None

@@ -85,6 +85,7 @@ class SourceProgress:
         currencies: products with a price, counted by its currency; "" where none is told.
         lost_codes: codes of which a spreadsheet kept the first digits alone ("4.00638E+12"),
             counted by column; they are not taken.
+        other_ids: products whose column of the id is empty, counted by the column that gave one.
         recognised: for each source what was told of it, such as {"format": "XML"}, to be shown.
         unchanged: addresses that hold what was read from them the last time, and were not read.
         without_products: sources, and files in archives, that hold no record or no table of
@@ -101,6 +102,7 @@ class SourceProgress:
     no_price: Counter[str] = field(default_factory=Counter)
     currencies: Counter[str] = field(default_factory=Counter)
     lost_codes: Counter[str] = field(default_factory=Counter)
+    other_ids: Counter[str] = field(default_factory=Counter)
     recognised: dict[str, dict[str, str]] = field(default_factory=dict)
     unchanged: list[str] = field(default_factory=list)
     without_products: list[str] = field(default_factory=list)

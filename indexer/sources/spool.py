@@ -158,6 +158,14 @@ class Spool:
         """Yield the rows in the order they were kept, without those that only fill others."""
         yield from map(self._kept, self._sql.execute(_ROWS + " WHERE r.under IS NULL ORDER BY r.n"))
 
+    def shared(self) -> frozenset[int]:
+        """Return the numbers of the rows whose key others have, too."""
+        rows = self._sql.execute(
+            "SELECT n FROM rows WHERE key IN "
+            "(SELECT key FROM rows WHERE key <> '' GROUP BY key HAVING COUNT(*) > 1)"
+        )
+        return frozenset(number for (number,) in rows)
+
     def row(self, number: int) -> Kept:
         """Return one row."""
         return self._kept(self._sql.execute(_ROWS + " WHERE r.n = ?", (number,)).fetchone())

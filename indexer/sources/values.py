@@ -65,6 +65,26 @@ _OUT_OF_STOCK = frozenset(
         "brak", "esgotado", "indisponivel", "nao", "semestoque",
     }
 )  # fmt: skip
+_OUT_OF_STOCK_BEGINS = (
+    "outofstock", "soldout", "currentlyunavailable", "currentlyoutofstock",
+    "temporarilyunavailable", "temporarilyoutofstock", "notinstock", "notavailable",
+    "nichtauflager", "nichtverfugbar", "nichtlieferbar", "nichtvorratig", "nichtmehr",
+    "ausverkauft", "vergriffen", "zurzeitnicht", "zurzeitausverkauft", "derzeitnicht",
+    "derzeitausverkauft", "momentannicht", "momentanausverkauft", "aktuellnicht",
+    "aktuellausverkauft", "vorubergehendnicht", "vorubergehendausverkauft", "leiderausverkauft",
+    "rupture", "enrupture", "horsstock", "epuise", "indisponible", "nondisponible", "pasenstock",
+    "temporairementindisponible", "temporairementenrupture", "actuellementindisponible",
+    "agotado", "sinstock", "sinexistencias", "nodisponible", "temporalmenteagotado",
+    "temporalmentenodisponible", "fueradestock",
+    "esaurito", "nondisponibile", "temporaneamenteesaurito", "temporaneamentenondisponibile",
+    "momentaneamentenondisponibile", "attualmentenondisponibile",
+    "nietopvoorraad", "nietvoorradig", "nietleverbaar", "nietbeschikbaar", "uitverkocht",
+    "tijdelijkuitverkocht", "tijdelijkniet", "momenteelniet",
+    "slut", "ejilager", "inteilager", "finnsejilager", "finnsinteilager", "tillfalligtslut",
+    "tillfalligtej", "ejtillganglig", "ejtillgangligt",
+    "udsolgt", "ikkepalager", "midlertidigtudsolgt", "niedostepn", "brakwmagazynie",
+    "chwilowoniedostepn", "esgotado", "indisponivel", "semestoque",
+)  # fmt: skip
 _CODE_SEPARATORS = re.compile(r"[,;|\n]")
 _SEPARATORS = (">", "|", " / ")
 _DEEPEST = 8  # `flatten` and the bounds on records go no deeper
@@ -136,7 +156,9 @@ def as_stock(value: object) -> bool | None:
         return float(text) > 0
     # "https://schema.org/InStock", "in_stock" and "In Stock" are one phrase.
     phrase = fold_name(text.rpartition("/")[2])
-    return True if phrase in _IN_STOCK else False if phrase in _OUT_OF_STOCK else None
+    if phrase in _IN_STOCK:
+        return True
+    return False if phrase in _OUT_OF_STOCK or phrase.startswith(_OUT_OF_STOCK_BEGINS) else None
 
 
 def as_codes(value: object) -> Iterable[str]:

@@ -339,6 +339,93 @@ Felt case,Wool,19.00,EUR,0,,,https://i.e/3.jpg,,Size,,"S,L",
     assert found.attributes("Felt case") == {"size": ("S", "L")}
 
 
+def test_etsy_products_of_one_title_are_told_apart_by_what_lasts(shop: Any) -> None:
+    head = "TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,IMAGE1,VARIATION 1 TYPE,SKU\n"
+    rows = ["Ring,Silver,{0},EUR,{1},i/1.jpg,,", "Ring,Gold,{0},EUR,{1},i/2.jpg,,"]
+    rows += ["Bell,Brass,{0},EUR,{1},i/3.jpg,,", "Ring,Tin,9,EUR,1,i/4.jpg,,R-3"]
+    first = shop("first.csv", head + "\n".join(rows).format("20.00", 3))
+    assert sorted(each.title for each in first.products.values()) == [
+        "Bell",
+        "Ring",
+        "Ring",
+        "Ring",
+    ]
+    assert {"Bell", "R-3"} < set(first.products)
+    others = [key for key in first.products if key.startswith("Ring #")]
+    assert len(others) == 2
+    assert all(first.attributes(key) == {} for key in others)
+    later = shop("later.csv", head + "\n".join(reversed(rows)).format("25.00", 0))
+    assert {key: each.description for key, each in later.products.items()} == {
+        key: each.description for key, each in first.products.items()
+    }
+
+
+def test_a_count_that_does_not_matter_is_no_stock(shop: Any) -> None:
+    found = shop(
+        "untracked.csv",
+        """Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,\
+Variant Inventory Policy,Variant Price
+a,A,A,,0,deny,5
+b,B,B,shopify,0,continue,5
+c,C,C,shopify,0,deny,5
+d,D,D,shopify,2,deny,5
+""",
+    )
+    assert {key: each.in_stock for key, each in found.products.items()} == {
+        "A": True, "B": True, "C": False, "D": True,
+    }  # fmt: skip
+    variants = [
+        {"sku": f"V-{n}", "inventory_quantity": 0, "inventory_policy": policy, "price": "5",
+         "inventory_management": tracker}
+        for n, (tracker, policy) in enumerate([(None, "deny"), ("shopify", "deny")])
+    ]  # fmt: skip
+    products = [{"title": "Vest", "handle": "v", "vendor": "Kern", "variants": variants}]
+    found = shop("untracked.json", {"products": products})
+    assert (found.of("V-0", "in_stock"), found.of("V-1", "in_stock")) == ((True,), (False,))
+
+
+def test_a_variation_has_its_own_picture_and_an_escaped_line_break_is_one(shop: Any) -> None:
+    rest = [
+        {"id": 1, "sku": "C", "type": "variable", "name": "Cup", "permalink": "https://w.e/c",
+         "catalog_visibility": "visible", "images": [{"src": "https://w.e/c.jpg"}]},
+        {"id": 2, "sku": "C-R", "type": "variation", "parent_id": 1, "name": "Cup red",
+         "permalink": "https://w.e/r", "image": {"src": "https://w.e/r.jpg"}},
+        {"id": 3, "sku": "C-B", "type": "variation", "parent_id": 1, "name": "Cup blue",
+         "permalink": "https://w.e/b", "image": None},
+    ]  # fmt: skip
+    found = shop("rest.json", rest)
+    assert found.of("C-R", "image_url") == ("https://w.e/r.jpg",)
+    assert found.of("C-B", "image_url") == ("https://w.e/c.jpg",)
+    text = """ID,Type,SKU,Name,Published,Description,In stock?,Regular price,Categories
+1,simple,P,Pot,1,"Cast iron.\\nFor soup.\\r\\nHeavy.",1,5,Pots
+"""
+    assert shop("woo.csv", text).of("P", "description") == ("Cast iron. For soup. Heavy.",)
+
+
+def test_magento_configurable_of_price_0_has_none(shop: Any) -> None:
+    found = shop(
+        "m2.csv",
+        """sku,product_type,name,price,product_online,configurable_variations
+B,configurable,Bowl,0.0000,1,"sku=B-1,colour=Red"
+B-1,simple,Bowl red,5,1,
+F,simple,Free sample,0,1,
+""",
+    )
+    assert {key: each.price for key, each in found.products.items()} == {
+        "B": None, "B-1": 5.0, "F": 0.0,
+    }  # fmt: skip
+
+
+def test_a_value_may_have_a_colon(shop: Any) -> None:
+    found = shop(
+        "g.csv",
+        """id,title,link,image_link,price,product_detail
+1,Screen,https://g.e/1,https://g.e/1.jpg,9 EUR,"General:Ratio:16:9,General:Ports:HDMI,Weight:2 kg"
+""",
+    )
+    assert found.attributes("1") == {"ratio": "16:9", "ports": "HDMI", "weight": "2 kg"}
+
+
 def test_amazon_flat_file(shop: Any) -> None:
     rows = [
         "feed_product_type item_sku external_product_id external_product_id_type brand_name "

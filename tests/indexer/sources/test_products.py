@@ -162,3 +162,44 @@ def test_nothing_rejected_leaves_no_file(tmp_path: Path) -> None:
         pass
     assert not path.exists()
     assert rejected.total == 0
+
+
+def test_where_the_id_is_empty_another_known_one_serves(write: Any) -> None:
+    text = """Artikelnummer;EAN;Bezeichnung;Preis
+S-1;4006381333931;Stuhl;5,00
+;4006381333948;Tisch;6,00
+;;Bank;7,00
+"""
+    progress = SourceProgress()
+    first, second, third = read_products([write("a.csv", text)], progress=progress)
+    assert isinstance(first, SourceProduct)
+    assert isinstance(second, SourceProduct)
+    assert (first.product.product_id, second.product.product_id) == ("S-1", "4006381333948")
+    assert second.product.codes == ("4006381333948",)
+    assert isinstance(third, Rejected)
+    assert third.reason == "no product id (column Artikelnummer or EAN is empty)"
+    assert progress.other_ids == {"EAN": 1}
+    rows = [{"sku": "A-1", "title": "a", "uid": 7}, {"sku": "", "title": "b", "uid": 8}]
+    items = list(read_products([write("b.jsonl", rows)]))
+    found = [item.product for item in items if isinstance(item, SourceProduct)]
+    assert [each.product_id for each in found] == ["A-1", "8"]
+    assert found[0].attributes == {"uid": 7.0}
+    mapped = list(read_products([write("b.jsonl", rows)], overrides={"product_id": "sku"}))
+    assert isinstance(mapped[1], Rejected)
+
+
+def test_a_parent_of_zero_is_no_group(write: Any) -> None:
+    rows = [{"id": 3, "name": "Flag", "parent": 0}, {"id": 4, "name": "Pole", "parent": 3}]
+    items = list(read_products([write("a.json", json.dumps(rows))]))
+    groups = [item.product.group_id for item in items if isinstance(item, SourceProduct)]
+    assert groups == [None, "3"]
+
+
+def test_what_a_shop_pays_is_neither_price_nor_shown(write: Any) -> None:
+    names = ["EK", "Einkaufspreis netto (EUR)", "cost price", "Wholesale Price", "Prix d'achat HT"]
+    for name in names:
+        path = write("a.csv", f"sku;name;{name}\nx1;Lamp;3,50\nx2;Shade;4,50\n")
+        item, *_ = (each for each in read_items([path]) if isinstance(each, SourceItem))
+        product = item.to_product()
+        assert (product.price, product.attributes) == (None, {})
+        assert ("(ignored)", name) in [(row.field, row.column) for row in item.fields.describe()]
