@@ -15,7 +15,7 @@ from .console import echo
 if TYPE_CHECKING:
     from ..eval.qrels import Qrels
     from ..eval.rating.agreement import Agreement, Estimate
-    from ..eval.rating.ratings import Item, Rating, Ratings
+    from ..eval.rating.ratings import Item, Rating
 
 Judgments = Annotated[Path, typer.Option("--judgments", "-j", help="Graded judgments.")]
 Layout = Annotated[str, typer.Option(help="Of the judgments; auto recognises it.")]
@@ -125,7 +125,7 @@ def rate(
     ] = None,
 ) -> None:
     """Rate pairs, in a browser page or by a model; every grade is saved at once."""
-    from ..eval.rating.ratings import Ratings, check_name, read_items
+    from ..eval.rating.ratings import check_name, read_items
 
     items, by_model = read_items(to_rate), rater.startswith(("http://", "https://"))
     if not by_model:
@@ -135,18 +135,20 @@ def rate(
             raise InputError(f"{odd[0]} is for models: give --rater the URL of a server")
         if rater:
             check_name(rater)
-        _rate_on_page(items, Ratings(out), rater, pictures, port, not no_open)
+        _rate_on_page(items, out, rater, pictures, port, not no_open)
         return
     if model is None:
         raise InputError("give --model: what the server calls the model")
-    _rate_by_model(items, Ratings(out), rater, model, guide, budget, key_env, log)
+    _rate_by_model(items, out, rater, model, guide, budget, key_env, log)
 
 
 def _rate_on_page(
-    items: Sequence[Item], ratings: Ratings, rater: str, pictures: bool, port: int, show: bool
+    items: Sequence[Item], out: Path, rater: str, pictures: bool, port: int, show: bool
 ) -> None:
     from ..eval.rating.page import serve_page
+    from ..eval.rating.ratings import Ratings
 
+    ratings = Ratings(out)
     with suppress(KeyboardInterrupt):
         serve_page(
             items,
@@ -163,7 +165,7 @@ def _rate_on_page(
 
 def _rate_by_model(
     items: Sequence[Item],
-    ratings: Ratings,
+    out: Path,
     url: str,
     model: str,
     guide: Path | None,
@@ -172,7 +174,7 @@ def _rate_by_model(
     log: Path | None,
 ) -> None:
     from ..eval.rating.model import Budget, ModelRater, default_guide, key_from
-    from ..eval.rating.ratings import name_of_model
+    from ..eval.rating.ratings import Ratings, name_of_model
 
     if guide is not None and not guide.is_file():
         raise InputError(f"{guide}: no such file")
@@ -180,12 +182,12 @@ def _rate_by_model(
         url,
         model,
         default_guide() if guide is None else guide.read_text(encoding="utf-8"),
-        log or ratings.path.with_name(f"{ratings.path.name}.log"),
+        log or out.with_name(f"{out.name}.log"),
         key=key_from(key_env),
         budget=Budget() if budget is None else Budget.parse(budget),
         tell=lambda line: echo(f"dsv3: {line}", err=True),
     )
-    name = name_of_model(model)
+    name, ratings = name_of_model(model), Ratings(out)
     spent = asked.rate(items, ratings, name)
     left = len(items) - ratings.counts(items).get(name, 0)
     echo(

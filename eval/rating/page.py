@@ -13,6 +13,7 @@ from ...errors import InputError, MissingExtra
 from .ratings import GRADES, Item, Ratings, check_name
 
 try:
+    import uvicorn
     from starlette.applications import Starlette
     from starlette.responses import HTMLResponse, RedirectResponse, Response
     from starlette.routing import Route
@@ -63,8 +64,6 @@ def serve_page(
         InputError: the port is taken.
 
     """
-    import uvicorn
-
     token = secrets.token_urlsafe(24)
     app = create_page(items, ratings, token, rater=rater, pictures=pictures)
     with socket.socket() as listener:
@@ -221,8 +220,14 @@ class _Page:
 
     def _html(self, status: int = 200, **values: Any) -> Response:
         nonce, images = secrets.token_urlsafe(16), "http: https:" if self._pictures else "'none'"
-        known = {"rater": "", "item": None, "place": None, "facts": [], "done": 0, "skipped": 0,
-                 "can_undo": False, "last": "", "wrong": ""}  # fmt: skip
+        known: dict[str, Any] = {
+            **dict.fromkeys(("rater", "last", "wrong"), ""),
+            **dict.fromkeys(("done", "skipped"), 0),
+            "item": None,
+            "place": None,
+            "facts": [],
+            "can_undo": False,
+        }
         text = _template().render(
             **known | values,
             total=len(self._items),

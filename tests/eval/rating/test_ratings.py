@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from dsv3.errors import InputError, RecordError
@@ -96,3 +99,36 @@ def test_names_are_such_as_every_format_holds() -> None:
     for wrong in ("", "anna b", "a+b", "Q0", "x" * 101, "a\n"):
         with pytest.raises(InputError, match="rater"):
             check_name(wrong)
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "arguments"),
+    [
+        ("starlette.applications", "serve", ("rate", "TO_RATE", "--out", "OUT", "--no-open")),
+        ("uvicorn", "serve", ("rate", "TO_RATE", "--out", "OUT", "--no-open")),
+        (
+            "httpx",
+            "rate",
+            ("rate", "TO_RATE", "--out", "OUT", "--rater", "http://x", "--model", "m"),
+        ),
+        ("krippendorff", "rate", ("agreement", "TO_RATE")),
+    ],
+)
+def test_a_missing_extra_is_told_with_the_line_that_installs_it(
+    dsv3: Callable[..., CompletedProcess[str]],
+    to_rate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    extra: str,
+    arguments: tuple[str, ...],
+) -> None:
+    for name in ("page", "model", "agreement"):
+        monkeypatch.delitem(sys.modules, f"dsv3.eval.rating.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    out = to_rate.with_name("r.jsonl")
+    paths = {"TO_RATE": str(to_rate), "OUT": str(out)}
+    done = dsv3("eval", *(paths.get(each, each) for each in arguments))
+    assert done.returncode == 1
+    assert f"pip install 'dsv3[{extra}]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
