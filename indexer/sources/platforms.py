@@ -150,6 +150,7 @@ class Platform:
         line_breaks: columns whose texts have a backslash and "n" for a line break.
         shared: column that names a product which has no id, and may name several.
         passing: columns that change while a product stays the same.
+        sparse: our fields that most of its products lack.
         localised: columns end in "-locale", "-channel", "-currency"; "-unit" belongs to a number.
         translated: column → what it is called in other languages.
         left_out: pattern of what does not count in the names of columns.
@@ -176,6 +177,7 @@ class Platform:
     line_breaks: str = ""
     shared: str = ""
     passing: str = ""
+    sparse: str = ""
     localised: bool = False
     translated: Mapping[str, str] = field(default_factory=dict)
     left_out: str = ""
@@ -558,6 +560,7 @@ PLATFORMS: tuple[Platform, ...] = (
         zero="saleprice",
         instead={"regularprice": "saleprice", "description": "shortdescription"},
         renamed={"saleprice": "sale_price"},
+        sparse="url",
         line_breaks="description shortdescription",
         translated=_WOOCOMMERCE,
     ),
@@ -1016,6 +1019,31 @@ PLATFORMS: tuple[Platform, ...] = (
             ),
         ),
         noise=_GOOGLE_NOISE,
+    ),
+    Platform(
+        "Heureka",
+        told=(
+            "itemid productname pricevat",
+            "itemid productname categorytext",
+            "itemid product pricevat",
+        ),
+        columns={
+            "product_id": "itemid",
+            "title": "productname",
+            "description": "description",
+            "brand": "manufacturer",
+            "category": "categorytext",
+            "price": "pricevat",
+            "url": "url",
+            "image_url": "imgurl",
+            "codes": "ean isbn productno",
+            "group_id": "itemgroupid",
+        },
+        packed=(Packed("param"),),
+        noise="imgurlalternative videourl delivery* heurekacpc accessory giftid extendedwarranty*",
+        categories=Categories(
+            between=r"\n", level="|", roots=("Heureka.cz", "Heureka.sk", "Zbo\u017e\xed.cz")
+        ),
     ),
     Platform(
         "Akeneo",

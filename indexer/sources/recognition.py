@@ -24,6 +24,7 @@ _ORDER = tuple(each.name for each in sorted(KNOWN_FIELDS, key=lambda each: each.
 _SEVERAL = frozenset(each.name for each in KNOWN_FIELDS if each.several)
 _KEPT_ANYWAY = frozenset(each.name for each in KNOWN_FIELDS if each.by_name)
 _LOOKS = {each.name: each.look for each in KNOWN_FIELDS if each.look is not None}
+TITLE_OF_DESCRIPTION = "the description, as there is no title"
 _COLUMNS_LISTED = 40
 _LONGEST_LISTED = 100
 
@@ -70,10 +71,44 @@ def choose_columns(
             used.update(choice.columns)
     if not {"product_id"} & {*chosen, *overrides} and (barcode := _barcode(samples)):
         chosen["product_id"] = Choice((barcode,), "unique GTIN")
+    if "title" not in chosen and "title" not in overrides:
+        _take_description(chosen, by_name, languages, samples)
     _check_needed(chosen, samples, source)
     return {
         field: chosen[field] for field in FIELD_NAMES if field in chosen and chosen[field].columns
     }
+
+
+def _take_description(
+    chosen: dict[str, Choice],
+    by_name: Mapping[str, Sequence[str]],
+    languages: Sequence[str],
+    samples: Samples,
+) -> None:
+    """Make a title of the description, of several that whose texts are shortest."""
+    if "description" not in chosen or chosen["description"].how == "--map":
+        return
+    taken = {c for field, each in chosen.items() if field != "description" for c in each.columns}
+    known = {
+        column: how
+        for column, how in _known_columns("description", by_name, languages).items()
+        if column not in taken and samples[column]
+    }
+    if known:
+        title = min(known, key=lambda column: _mean_length(samples[column]))
+        chosen["title"] = Choice((title,), TITLE_OF_DESCRIPTION)
+        del chosen["description"]
+        if further := _choose("description", {c: known[c] for c in known if c != title}, samples):
+            chosen["description"] = further
+
+
+def _mean_length(values: Sequence[object]) -> float:
+    return sum(len(as_text(value)) for value in values) / len(values)
+
+
+def looks_like_picture(value: object) -> bool:
+    """Tell whether a value may be the address or the file name of a picture."""
+    return _FITS["picture"](value)
 
 
 def other_ids(

@@ -15,11 +15,29 @@ from .layout import as_word
 from .names import fold_name
 from .prices import parse_price
 from .publication import StatusColumn, status_columns
+from .recognition import TITLE_OF_DESCRIPTION, looks_like_picture
+from .values import as_texts
 
 EXAMPLES = 3
 _SPARSE = 0.5
 _NEVER_FULL = frozenset({"codes", "group_id"})
 """Most shops have products that want these; that they are often empty says nothing."""
+_ADDRESSES = ("url", "image_url")
+# For each field, words that a column of it may be called by, and words of columns of others.
+_CALLED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "category": (
+        ("categor", "kateg", "rubri", "warengruppe", "produktgruppe", "productgroup"),
+        ("meta", "seo"),
+    ),
+    "description": (
+        ("descri", "beschr", "omschrijv", "beskriv", "descrizion", "opis"),
+        ("meta", "seo"),
+    ),
+    "image_url": (
+        ("image", "bild", "foto", "photo", "img", "afbeeld", "immagin", "imagen", "picture"),
+        ("alt", "caption", "position"),
+    ),
+}
 _LONG_TITLE = 200
 _TIMES_LONGER = 10
 _PRICE_WORDS = ("price", "preis", "prix", "precio", "prezzo", "prijs", "pris", "cena")
@@ -50,16 +68,26 @@ class SourceReport:
     _title_lengths: Counter[int] = field(default_factory=Counter)
     _longest: tuple[int, str] = (0, "")
     _unreadable: int = 0
+    _units: int = 0
+    _unit_filled: Counter[str] = field(default_factory=Counter)
+    _group: str | None = None
+    _of_group: set[str] = field(default_factory=set)
     _currencies: Counter[str] = field(default_factory=Counter)
     _words: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, product: Product) -> None:
         """Count a product of this source."""
         self.products += 1
+        if product.group_id is None or product.group_id != self._group:
+            self._group, self._of_group = product.group_id, set()
+            self._units += 1
         for name in _COUNTED:
             value = getattr(product, name)
             if value is not None and value != "" and value != ():
                 self.filled[name] += 1
+                if name not in self._of_group:
+                    self._of_group.add(name)
+                    self._unit_filled[name] += 1
         length = len(product.title)
         self._title_lengths[length] += 1
         if length > self._longest[0]:
@@ -68,14 +96,17 @@ class SourceReport:
             self._unreadable += 1
         if product.price is not None:
             self._currencies[product.currency or ""] += 1
+        self._count_words(product)
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(product)
+
+    def _count_words(self, product: Product) -> None:
         for column, name in self._status:
             value = product.attributes.get(name)
             if value is not None and column.is_unknown(value):
                 words = self._words.setdefault(column.name, Counter())
                 word = as_word(value)
                 words[word if word in words or len(words) < _MOST_WORDS else ""] += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(product)
 
     @cached_property
     def _status(self) -> list[tuple[StatusColumn, str]]:
@@ -100,10 +131,19 @@ class SourceReport:
         if not self.products:
             return
         yield from self._about_price()
+        platform = self.fields.platform
+        sparse = {*_NEVER_FULL, "price", *(platform.sparse.split() if platform else ())}
         for name, share in self.shares.items():
             names = self.fields.columns.get(name, ())
-            seen = share > 0 or any(self.fields.samples.get(column) for column in names)
-            if seen and names and share < _SPARSE and name not in (*_NEVER_FULL, "price"):
+            sampled = any(self.fields.samples.get(column) for column in names)
+            seen = share > 0 or (sampled and name not in _ADDRESSES)
+            # The variants of one product that stand together count once.
+            full = self._unit_filled[name] >= _SPARSE * self._units
+            others = list(self._alike(name)) if share < _SPARSE else []
+            if others and not (share and full):
+                mends = ", ".join(f"--map {name}={quote(column)}" for column in others)
+                yield f"{name} is filled in for {share:.0%} of the products; it may be {mends}"
+            elif seen and names and share < _SPARSE and not full and name not in sparse:
                 columns = " or ".join(names)
                 yield (
                     f"{name} (column {columns}) is filled in for {share:.0%} of the products; if "
@@ -129,6 +169,19 @@ class SourceReport:
         else:
             columns = " or ".join(self.fields.columns["price"])
             yield f"price (column {columns}) is filled in for {share:.0%} of the products; {mend}"
+
+    def _alike(self, field_name: str) -> Iterator[str]:
+        """Yield columns that are called like a field and became attributes or were ignored."""
+        words, but = _CALLED.get(field_name, ((), ()))
+        for column, values in self.fields.samples.items():
+            name = fold_name(column)
+            if column in self.fields.used or column in self.fields.ignored or not values:
+                continue
+            if not any(word in name for word in words) or any(word in name for word in but):
+                continue
+            picture = field_name == "image_url"
+            if any((looks_like_picture if picture else _has_letters)(value) for value in values):
+                yield column
 
     def _like_prices(self) -> Iterator[str]:
         """Yield the columns that look like prices and were not taken as the price."""
@@ -163,6 +216,12 @@ class SourceReport:
             )
 
     def _about_titles(self) -> Iterator[str]:
+        if self.fields.how.get("title") == TITLE_OF_DESCRIPTION:
+            (column,) = self.fields.columns["title"]
+            yield (
+                f"no title was recognised, so that the description (column {column}) serves as "
+                "one; if another column holds it: --map title=COLUMN"
+            )
         length, product_id = self._longest
         usual = _median(self._title_lengths)
         if self.products > 1 and length > _LONG_TITLE and length > _TIMES_LONGER * usual:
@@ -171,6 +230,10 @@ class SourceReport:
                 f"{usual}; a quotation mark that is never closed may have swallowed other rows, or "
                 "the title is another column: --map title=COLUMN"
             )
+
+
+def _has_letters(value: object) -> bool:
+    return any(mark.isalpha() for text in as_texts(value) for mark in text)
 
 
 _COUNTED = tuple(each.name for each in KNOWN_FIELDS)

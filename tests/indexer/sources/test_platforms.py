@@ -483,6 +483,25 @@ def test_google_product_detail(shop: Any, detail: object) -> None:
     assert found.of("G1", "price") == (19.0,)
 
 
+def test_heureka(shop: Any) -> None:
+    item = """<SHOPITEM><ITEM_ID>{0}</ITEM_ID><PRODUCTNAME>Hrnek {0}</PRODUCTNAME>
+<PRODUCT>Hrnek {0} + obal</PRODUCT><URL>https://h.e/{0}</URL><IMGURL>https://h.e/{0}.jpg</IMGURL>
+<IMGURL_ALTERNATIVE>https://h.e/b.jpg</IMGURL_ALTERNATIVE><PRICE_VAT>199,50</PRICE_VAT>
+<PARAM><PARAM_NAME>Barva</PARAM_NAME><VAL>{1}</VAL></PARAM>
+<PARAM><PARAM_NAME>Objem</PARAM_NAME><VAL>300 ml</VAL></PARAM>
+<MANUFACTURER>Kern</MANUFACTURER><CATEGORYTEXT>Heureka.cz | Domov | Hrnky</CATEGORYTEXT>
+<EAN>4006381333931</EAN><DELIVERY><DELIVERY_ID>PPL</DELIVERY_ID></DELIVERY>
+<ITEMGROUP_ID>G</ITEMGROUP_ID></SHOPITEM>"""
+    found = shop("h.xml", f"<SHOP>{item.format('A1', 'red')}{item.format('A2', 'blue')}</SHOP>")
+    assert found.recognised["platform"] == "Heureka"
+    assert found.products["A1"] == Product(
+        "A1", "Hrnek A1", "", "Kern", "Domov > Hrnky", 199.5, None, None, "https://h.e/A1",
+        "https://h.e/A1.jpg", (EAN,), "G",
+        {"product": "Hrnek A1 + obal", "barva": "red", "objem": "300 ml"},
+    )  # fmt: skip
+    assert found.attributes("A2")["barva"] == "blue"
+
+
 def test_akeneo_models_above_products(shop: Any) -> None:
     found = shop(
         "akeneo.csv",

@@ -94,3 +94,61 @@ def test_prices_of_several_currencies_are_told(tmp_path: Path) -> None:
     [warning] = warnings(checked(tmp_path, "\n".join(rows) + "\n"))
     assert "several currencies (2 EUR, 1 USD)" in warning
     assert "--map price=COLUMN" in warning
+
+
+def test_what_is_rightly_empty_is_not_told(tmp_path: Path) -> None:
+    rows = [
+        "ID,Type,SKU,Name,Published,In stock?,Regular price,Categories,External URL,Parent,Images",
+        "1,simple,P1,Pan,1,1,5,Pans,,,https://w.e/1.jpg",
+        "2,external,P2,Pot,1,1,6,Pots,https://other.e/pot,,https://w.e/2.jpg",
+        "3,simple,P3,Lid,1,1,7,Lids,,,https://w.e/3.jpg",
+        "4,variable,H,Hat,1,1,,,,,",
+        *(f"{n},variation,H-{n},Hat,1,1,9,,,H," for n in range(5, 12)),
+    ]
+    assert warnings(checked(tmp_path, "\n".join(rows) + "\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "field"),
+    [
+        ("Shop-Rubrik", ["Pans", "Pots"], "category"),
+        ("our kategorie no1", ["Pans", "Pots"], "category"),
+        ("web beschreibung", ["Of iron", "Of steel"], "description"),
+        ("foto gross", ["https://w.e/1.jpg", "https://w.e/2.jpg"], "image_url"),
+        ("hires-image file", ["pan.jpg", "pot.jpg"], "image_url"),
+    ],
+)
+def test_a_column_that_is_called_like_a_missing_field_is_told(
+    tmp_path: Path, column: str, values: list[str], field: str
+) -> None:
+    rows = [f"id,title,price,{column}", *(f"{n},Pan {n},5,{v}" for n, v in enumerate(values))]
+    [warning] = warnings(checked(tmp_path, "\n".join(rows) + "\n"))
+    assert warning.startswith(f"{field} is filled in for 0% of the products")
+    name = f"'{column}'" if " " in column else column
+    assert f"--map {field}={name}" in warning
+
+
+def test_a_column_that_only_sounds_like_a_missing_field_is_not_told(tmp_path: Path) -> None:
+    rows = [
+        "id,title,price,image stabiliser,meta description",
+        "1,Lens,5,yes,Buy",
+        "2,Cap,6,no,Buy",
+    ]
+    assert warnings(checked(tmp_path, "\n".join(rows) + "\n")) == []
+
+
+def test_where_there_is_no_title_the_shorter_description_serves(tmp_path: Path) -> None:
+    rows = [
+        "Artikelnr.;Langeomschrijving;Productomschrijving;Prijs",
+        "1;Een zware deur van eiken;Deur;5,00",
+        "2;Een poort voor de tuin;Poort;6,00",
+    ]
+    found = checked(tmp_path, "\n".join(rows) + "\n")
+    [report] = found.reports
+    assert [(each.title, each.description) for each in report.examples] == [
+        ("Deur", "Een zware deur van eiken"),
+        ("Poort", "Een poort voor de tuin"),
+    ]
+    [warning] = warnings(found)
+    assert "the description (column Productomschrijving) serves as one" in warning
+    assert "--map title=COLUMN" in warning
