@@ -12,11 +12,12 @@ from . import recognition
 from .attribute_names import attribute_name
 from .columns import is_code_name, sample_columns, settle_names
 from .flatten import flatten
+from .header import has_comma_language
 from .joining import GROUP
 from .layout import is_noise, platform_name
 from .names import CODE_NAMES, PART_NUMBER_NAMES, fold_name, is_cost_name, is_image_name
 from .platforms import Platform
-from .prices import UNKNOWN, PriceStyle, currency_of_header, style_of
+from .prices import COMMA_CURRENCIES, UNKNOWN, PriceStyle, currency_of_header, style_of
 from .records import RawRecord
 
 _CONVERSION = 2
@@ -111,8 +112,10 @@ class FieldMap:
         kinds = recognition.forced_kinds(attributes, samples)
         prices = chosen["price"].columns if "price" in chosen else ()
         named = (*prices, *(column for column, kind in kinds.items() if kind == "price"))
-        styles = {column: style_of(samples[column]) for column in named if column in samples}
-        currencies = (currency_of_header(column) for column in prices)
+        currency = next(filter(None, map(currency_of_header, prices)), None)
+        comma = currency in COMMA_CURRENCIES or has_comma_language(samples)
+        styles = {column: style_of(samples[column], comma=comma)
+                  for column in named if column in samples}  # fmt: skip
         return cls(
             columns={name: choice.columns for name, choice in chosen.items()},
             how={name: choice.how for name, choice in chosen.items()},
@@ -121,7 +124,7 @@ class FieldMap:
             ignored=ignored,
             category_separator=recognition.category_separator(chosen, samples),
             price_styles={c: style for c, style in styles.items() if style != UNKNOWN},
-            price_currency=next((currency for currency in currencies if currency), None),
+            price_currency=currency,
             samples=samples,
             platform=platform,
             other_ids=recognition.other_ids(samples, chosen, platform),

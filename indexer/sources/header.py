@@ -23,6 +23,9 @@ _TECHNICAL = re.compile(r"[a-z][a-z0-9]*(?:[_.#:-][a-z0-9]+)*[0-9]*")
 _QUALIFIED = re.compile(r"\[[^\[\]]{1,80}\]|#[0-9]{1,3}(?:\.value$)?|^::(?=[a-z])")
 
 Row = Sequence[object]
+_COMMA_LANGUAGES = frozenset(
+    {"German", "French", "Spanish", "Italian", "Dutch", "Swedish", "Danish", "Polish", "Portuguese"}
+)
 
 
 def find_header(rows: Sequence[Row]) -> int:
@@ -63,6 +66,23 @@ def is_product_header(row: Row) -> bool:
 def has_title(names: Iterable[str]) -> bool:
     """Tell whether one of the names is one that sources give to a title."""
     return any(fold_name(name) in _known_names("title") for name in names)
+
+
+def has_comma_language(names: Iterable[str]) -> bool:
+    """Tell whether two names are of languages that write a comma before the decimals alone."""
+    foreign, others = _names_by_language()
+    return len({folded for name in names if (folded := fold_name(name)) in foreign - others}) >= 2
+
+
+@lru_cache(maxsize=1)
+def _names_by_language() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the folded names of languages with a decimal comma, and all others."""
+    foreign: set[str] = set()
+    others = {fold_name(each.name) for each in KNOWN_FIELDS}
+    for each in KNOWN_FIELDS:
+        for convention, names in each.aliases.items():
+            (foreign if convention in _COMMA_LANGUAGES else others).update(names.split())
+    return frozenset(foreign), frozenset(others)
 
 
 def column_names(cells: Sequence[str]) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from .prices import parse_price
 from .records import RawRecord, SourceProgress
+from .values import as_stock
 
 WINDOW = 10_000
 """How many nodes are held back, so that those which name each other are joined."""
@@ -43,6 +46,33 @@ _OWN = frozenset(
     }
 )
 """What a group says of itself; its variants take over whatever else it says."""
+
+_OF_OTHERS = frozenset(
+    {
+        "isRelatedTo",
+        "isSimilarTo",
+        "isAccessoryOrSparePartFor",
+        "isConsumableFor",
+        "review",
+        "reviews",
+    }
+)
+"""What a product says of other products, and what others say of it."""
+
+_IDS = (
+    "sku",
+    "productID",
+    "gtin",
+    "gtin14",
+    "gtin13",
+    "gtin12",
+    "gtin8",
+    "mpn",
+    "productGroupID",
+    "@id",
+    "url",
+)
+"""What a product is known by, best first; not all products of a shop have the same."""
 
 Node = dict[str, object]
 
@@ -138,12 +168,24 @@ class LinkedData:
 
     def _record(self, node: Node) -> RawRecord:
         self._count += 1
-        if self._others:
-            node = {name: self._resolved(value) for name, value in node.items()}
+        node = {name: self._resolved(value) for name, value in node.items()
+                if name not in _OF_OTHERS}  # fmt: skip
+        if (known := _known_by(node)) is not None:
+            node["sku"] = known
+        if (other := node.pop("productID", None)) not in (None, node.get("sku")):
+            node.setdefault("identifier", other)  # under its own name it would be the id of some
+        if "offers" in node:
+            node["offers"] = _one_offer(node["offers"])
+        if "additionalProperty" in node:
+            node["additionalProperty"] = [
+                _with_unit(each) for each in _as_list(node["additionalProperty"])
+            ]
         return RawRecord(self._source, self._count, node)
 
     def _resolved(self, value: object) -> object:
         """Return the brand or offer that a reference names."""
+        if not self._others:
+            return value
         if isinstance(value, list):
             return [self._resolved(each) for each in value]
         if isinstance(value, dict) and value.keys() == {"@id"}:
@@ -166,6 +208,61 @@ class LinkedData:
                 self._progress.skip("not a product")
                 if isinstance(name := value.get("@id"), str) and len(self._others) < WINDOW:
                     self._others[name] = value
+
+
+def _known_by(node: Node) -> object:
+    """Return what a product without an SKU is known by; None where it has one, or nothing else."""
+    found = {name: value for name in _IDS if isinstance(value := node.get(name), str | int)}
+    found = {name: value for name, value in found.items() if str(value).strip()}
+    if "sku" in found or node.get("sku"):
+        return None
+    if str(found.get("@id", "")).startswith(("#", "_:")) and "url" in found:
+        del found["@id"]  # it says something within its page alone
+    return next(iter(found.values()), None)
+
+
+def _one_offer(offers: object) -> object:
+    """Return the one of several offers that counts: the cheapest, of those that can be had if any.
+
+    Only offers in the currency of the first are compared. The SKUs of all are kept.
+    """
+    if isinstance(offers, dict):
+        inner = offers.get("offers")
+        if inner and "lowPrice" not in offers and "price" not in offers:
+            return _one_offer(inner)
+        return {name: value for name, value in offers.items() if name != "offers"}
+    listed = [each for each in _as_list(offers) if isinstance(each, dict)]
+    if len(listed) < 2:
+        return offers
+    currency = _offered(listed[0])[1]
+    alike = [each for each in listed if _offered(each)[1] == currency]
+    chosen = min(alike, key=lambda each: (as_stock(each.get("availability")) is False,
+                                          _offered(each)[0]))  # fmt: skip
+    skus = list(dict.fromkeys(str(each["sku"]) for each in listed if each.get("sku")))
+    return {**chosen, "sku": skus} if skus else chosen
+
+
+def _offered(offer: Node) -> tuple[float, object]:
+    """Return the price of an offer, infinite where none can be read, and its currency."""
+    within = next(iter(_as_list(offer.get("priceSpecification"))), None)
+    within = within if isinstance(within, dict) else {}
+    price = next((each for each in (offer.get("price"), offer.get("lowPrice"), within.get("price"))
+                  if each not in (None, "")), None)  # fmt: skip
+    amount = parse_price(price, "units").amount
+    currency = offer.get("priceCurrency") or within.get("priceCurrency")
+    return math.inf if amount is None else amount, currency
+
+
+def _with_unit(value: object) -> object:
+    """Return a property whose value has its unit with it."""
+    if not isinstance(value, dict) or not isinstance(value.get("unitText"), str):
+        return value
+    amount, unit = value.get("value"), value["unitText"].strip()
+    if isinstance(amount, bool) or not isinstance(amount, str | int | float) or not unit:
+        return value
+    if str(amount).rstrip().endswith(unit):
+        return value
+    return {**value, "value": f"{amount} {unit}"}
 
 
 def _variants(group: Node) -> list[Node]:

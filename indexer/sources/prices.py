@@ -63,6 +63,7 @@ _NUMBER = re.compile(
 _NEGATIVE = re.compile(
     r"^[^0-9]*(?<![.,:])[-−–]\s*[^0-9\s]{0,3}\s?[0-9]|^\s*\([^0-9]*[0-9][^)]*\)\s*$"
 )
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _RANGE = re.compile(
     r"\s*(?:[-–—−~|;…]|\.{2,3}|\b(?:to|through|until|bis|à|a|al|au|tot|till|hasta|do|and|und)\b)\s*",
     re.IGNORECASE,
@@ -95,6 +96,8 @@ _NONE_GIVEN = frozenset(
     {"-", "--", "---", "–", "—", "n/a", "na", "#n/a", "tbd", "tba", "?", ".", "none", "null", "nan"}
 )
 _EMPTY = frozenset({"", "nan", "null", "none", "n/a"})
+_SIGN_BETWEEN = re.compile(r"(?<=[0-9])([€£])([0-9]{2})(?![0-9.,€£])")
+"""The sign of the currency stands for the decimal mark, as in 49€90."""
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]{2}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])")
 
 _ISO_4217 = (
@@ -108,6 +111,10 @@ _ISO_4217 = (
 )
 """The currencies of ISO 4217."""
 _CODES = frozenset(_ISO_4217.split())
+
+_COMMA_CODES = "EUR DKK NOK SEK ISK PLN CZK HUF RON BGN RSD BRL ARS CLP COP TRY"
+COMMA_CURRENCIES = frozenset(_COMMA_CODES.split())
+"""Currencies of countries that write a comma before the decimals, most of them at least."""
 
 _WORD_CODES = "ALL AMD ANG BAM BOB COP CUP GEL LAK MAD MOP PEN RON SOS SHP TOP TRY MUR NAD DOP SAR"
 """Codes that are words as well, and so taken for codes in capitals only."""
@@ -180,6 +187,7 @@ def _parse_text(text: str, style: PriceStyle) -> ReadPrice:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _SUPERSCRIPT.sub(r".\g<0>", text))
     text = " ".join(text.split())
+    text = _SIGN_BETWEEN.sub(r".\2 \1", text)
     if _NEGATIVE.search(text):
         return ReadPrice(missing="negative")
     return _read_people(text, style)
@@ -305,11 +313,14 @@ def _are_thousands(head: str, mark: str, tail: str, style: PriceStyle) -> bool:
     return not (mark == style.mark and (mark == "." or style.thousandths))
 
 
-def style_of(values: Iterable[object]) -> PriceStyle:
+def style_of(values: Iterable[object], *, comma: bool = False) -> PriceStyle:
     """Return how the prices of a column are written, from those that can be read in one way only.
 
-    At least two thirds of these have to agree. Numbers that are typed as numbers say nothing.
+    At least two thirds of these have to agree. Numbers that are typed as numbers say nothing. Where
+    `comma` is the decimal mark of the source's language, "1.299" is 1299 if all that have a mark
+    are written so, and not as amounts of three decimals are: some have none, or do not end in 0.
     """
+    values = list(values)
     counts = {".": 0, ",": 0}
     thousandths = marked = 0
     for value in values:
@@ -325,9 +336,25 @@ def style_of(values: Iterable[object]) -> PriceStyle:
                 counts[number[mark]] += 1
             thousandths += len(number) - mark == 4 and number[mark] == ","
     best: Literal[".", ","] = "," if counts[","] > counts["."] else "."
+    if comma and not any(counts.values()) and are_grouped(values) == "surely":
+        return PriceStyle(",")
     if not counts[best] or 3 * counts[best] < 2 * sum(counts.values()):
         return UNKNOWN
     return PriceStyle(best, thousandths=best == "," and 2 * thousandths > marked)
+
+
+def are_grouped(values: Iterable[object]) -> Literal["surely", "maybe", ""]:
+    """Tell whether the prices of a column are whole, with a dot before the thousands ("1.299").
+
+    They may be where all that have a mark have three digits after one dot.
+    """
+    found = [each for value in values if isinstance(value, str)
+             for each in _NUMBER.findall(value[:_LONGEST])]  # fmt: skip
+    marked = [each for each in found if "." in each or "," in each]
+    if not marked or len(found) < 2 or not all(map(_GROUPED.fullmatch, marked)):
+        return ""
+    surely = len(marked) < len(found) or any(each[-1] != "0" for each in marked)
+    return "surely" if surely else "maybe"
 
 
 def _decimal_for_sure(number: str, place: int) -> bool:
@@ -351,7 +378,7 @@ def is_plain_price(text: str) -> bool:
         return True
     if len(text) > _LONGEST:
         return False
-    text = " ".join(text.split())
+    text = _SIGN_BETWEEN.sub(r".\2 \1", " ".join(text.split()))
     found = _NUMBER.findall(text)
     return len(found) == 1 and _is_bare(text.replace(found[0], " ", 1))
 

@@ -13,7 +13,7 @@ from ..product import Product
 from .fields import FieldMap
 from .layout import as_word
 from .names import fold_name
-from .prices import parse_price
+from .prices import are_grouped, parse_price
 from .publication import StatusColumn, status_columns
 from .recognition import TITLE_OF_DESCRIPTION, looks_like_picture
 from .values import as_texts
@@ -159,6 +159,15 @@ class SourceReport:
             )
 
     def _about_price(self) -> Iterator[str]:
+        for column in self.fields.columns.get("price", ()):
+            values = self.fields.samples.get(column, ())
+            if column in self.fields.price_styles or not are_grouped(values):
+                continue
+            if any((parse_price(value, "units").amount or 0) % 1 for value in values):
+                yield (
+                    f"price (column {column}) has three digits after a dot everywhere, read as "
+                    "decimals; if they are thousands, write the prices without the dot"
+                )
         share = self.shares["price"]
         if share >= _SPARSE:
             return

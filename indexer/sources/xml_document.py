@@ -256,6 +256,11 @@ def _bare(path: Path, names: set[str]) -> set[str]:
     return {name.removeprefix(f"{prefix}:") if prefix else name for name in names}
 
 
+_VARIANT_IDS = ("id", "sku", "SKU", "code")
+_OF_ONE = frozenset({"id", "sku", "SKU", "code", "ean", "EAN", "gtin", "barcode", "upc", "mpn"})
+"""What an item says of itself alone, and its variants do not take over."""
+
+
 class _Broken(Exception):  # noqa: N818 - reads as what became of the item
     """An item that cannot be read, though the parser would go on."""
 
@@ -357,7 +362,9 @@ class _Builder:
             record[self._shown(name)] = text
         for key, value in self._kept(element.attributes).items():
             record[key if key not in record else f"{key}#2"] = value
-        self.done.append((line, _without_google(record)))
+        record = _without_google(record)
+        _settle(record, self._shown(name))
+        self.done.extend((line, each) for each in _variants(record))
 
     def _put(self, parent: _Element, element: _Element, *, within: bool) -> None:
         """Add a finished element to the one it stands in."""
@@ -422,6 +429,48 @@ def _without_google(record: dict[str, object]) -> dict[str, object]:
         elif record[f"g:{name}"] != value:
             plain[f"feed.{name}"] = value
     return plain
+
+
+def _settle(record: dict[str, object], name: str) -> None:
+    """Put the texts of an item where other items have them."""
+    if name == "entry" and "content" in record and not ({"summary", "description"} & record.keys()):
+        record["summary"] = record.pop("content")
+    for outer, inner in (("categories", "category"), ("Categories", "Category")):
+        group = record.get(outer)
+        if not isinstance(group, dict) or inner in record:
+            continue
+        held = group.get(inner)
+        if isinstance(held, str) or (
+            isinstance(held, list) and all(isinstance(each, str) for each in held)
+        ):
+            record[inner] = held
+            rest = {key: value for key, value in group.items() if key != inner}
+            record[outer] = rest
+            if not rest:
+                del record[outer]
+
+
+def _variants(record: dict[str, object]) -> list[dict[str, object]]:
+    """Return a record for each variant within an item, with what the item alone says.
+
+    Variants without an id or SKU stay what they are in the item.
+    """
+    group = record.get("variants")
+    inner = group.get("variant") if isinstance(group, dict) and len(group) == 1 else None
+    found = [each for each in _as_list(inner) if isinstance(each, dict)]
+    ids = [next((each[key] for key in _VARIANT_IDS if each.get(key)), None) for each in found]
+    if not found or None in ids or len(set(map(str, ids))) < len(ids):
+        return [record]
+    own = next((record[key] for key in _VARIANT_IDS if record.get(key)), None)
+    shared = {key: value for key, value in record.items()
+              if key != "variants" and key not in _OF_ONE}  # fmt: skip
+    records = []
+    for variant, variant_id in zip(found, ids, strict=True):
+        named = {("variant" if key in ("name", "title") and key in shared else key): value
+                 for key, value in variant.items()}  # fmt: skip
+        joined = {**shared, **named, "id": variant_id}
+        records.append(joined if own is None else {**joined, "group_id": own})
+    return records
 
 
 def _append(inner: dict[str, object], name: str, value: object) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from dsv3.errors import InputError
+from dsv3.indexer.product import Product
 from dsv3.indexer.sources import json_ld
 from dsv3.indexer.sources.load import read_records
+from dsv3.indexer.sources.products import read_items
 from dsv3.indexer.sources.records import RawRecord, ReadOptions, Rejected, SourceProgress
 
 MUG = {"sku": "T-1", "name": "Tarn mug"}
@@ -206,3 +208,62 @@ def test_objects_one_after_another_over_several_lines(write: Any, between: str) 
     text = between.join(json.dumps(each, indent=2) + "\n" for each in objects)
     found = [each for each in read_records(write("a.json", text)) if isinstance(each, RawRecord)]
     assert [each.fields["name"] for each in found] == ["Tarn mug 0", "Tarn mug 1", "Tarn mug 2"]
+
+
+def _products(write: Any, nodes: list[dict[str, Any]]) -> list[Product]:
+    graph = {"@context": "https://schema.org", "@graph": [{"@type": "Product", **n} for n in nodes]}
+    items = read_items([write("a.json", json.dumps(graph))])
+    return [item.to_product() for item in items if not isinstance(item, Rejected)]
+
+
+def test_linked_products_are_known_by_what_each_has(write: Any) -> None:
+    nodes = [
+        {"name": "Mug", "sku": "M-1", "productID": "77"},
+        {"name": "Jug", "productID": "78"},
+        {"name": "Pot", "gtin13": "4006381333931"},
+        {"name": "Pan", "@id": "https://tarn.example/pan"},
+        {"name": "Lid", "@id": "#product", "url": "https://tarn.example/lid"},
+        {"name": "Cup", "sku": "M-2"},
+    ]
+    assert [each.product_id for each in _products(write, nodes)] == [
+        "M-1", "78", "4006381333931", "https://tarn.example/pan", "https://tarn.example/lid", "M-2",
+    ]  # fmt: skip
+
+
+def test_one_of_several_offers_counts(write: Any) -> None:
+    def offer(price: str, stock: str, **more: Any) -> dict[str, Any]:
+        return {"@type": "Offer", "price": price, "priceCurrency": "EUR", "availability": stock,
+                **more}  # fmt: skip
+
+    nodes = [
+        {"name": "A", "sku": "1", "offers": [offer("9", "OutOfStock"), offer("12", "InStock")]},
+        {"name": "B", "sku": "2", "offers": [offer("9", "OutOfStock"), offer("8", "SoldOut")]},
+        {"name": "C", "sku": "3", "offers": [offer("9", "InStock", sku="3-S"),
+                                             offer("8", "InStock", sku="3-M")]},
+        {"name": "D", "sku": "4", "offers": {"offers": [offer("5", "InStock"),
+                                                        offer("4", "InStock")]}},
+        {"name": "E", "sku": "5", "offers": [offer("9", "InStock"),
+                                             offer("8", "InStock", priceCurrency="PLN")]},
+    ]  # fmt: skip
+    found = _products(write, nodes)
+    assert [(each.price, each.in_stock) for each in found] == [
+        (12.0, True), (8.0, False), (8.0, True), (4.0, True), (9.0, True),
+    ]  # fmt: skip
+    assert found[2].codes == ("3-S", "3-M")
+
+
+def test_units_stay_and_what_is_of_others_does_not(write: Any) -> None:
+    [found] = _products(
+        write,
+        [
+            {
+                "name": "Oil",
+                "sku": "1",
+                "additionalProperty": [{"name": "Volume", "value": 750, "unitText": "ml"}],
+                "isRelatedTo": [{"@type": "Product", "name": "Vinegar", "sku": "2"}],
+                "isSimilarTo": {"@type": "Product", "name": "Fat"},
+                "review": [{"reviewBody": "Fine"}],
+            }
+        ],
+    )
+    assert found.attributes == {"volume": "750 ml"}

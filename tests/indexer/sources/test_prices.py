@@ -20,6 +20,10 @@ TABLE: list[tuple[Any, float, str | None]] = [
     ("15.00USD", 15.0, "USD"),
     ("€1.299,00", 1299.0, "EUR"),
     ("1,299.00", 1299.0, None),
+    ("49€90", 49.9, "EUR"),
+    ("1 249€90", 1249.9, "EUR"),
+    ("£7.50", 7.5, "GBP"),
+    ("de 10€ à 20€", 10.0, "EUR"),
     ("1.299,00 €", 1299.0, "EUR"),
     ("1 299,00 zł", 1299.0, "PLN"),
     ("1'299.50 CHF", 1299.5, "CHF"),
@@ -163,6 +167,21 @@ def test_three_digits_are_read_as_the_column_is(
     text: str, style: PriceStyle, amount: float
 ) -> None:
     assert parse_price(text, "units", style).amount == amount
+
+
+@pytest.mark.parametrize(
+    ("values", "style"),
+    [
+        (["1.299", "2.450"], PriceStyle(",")), (["1.290", "899"], PriceStyle(",")),
+        (["1.290", "2.450"], PriceStyle()), (["1.299"], PriceStyle()),
+        (["1.299", "2.45"], PriceStyle(".")), (["0.299", "2.451"], PriceStyle(".")),
+    ],
+)  # fmt: skip
+def test_whole_prices_where_a_comma_is_the_decimal_mark(
+    values: list[str], style: PriceStyle
+) -> None:
+    assert style_of(values, comma=True) == style
+    assert style_of(values).mark != ","
 
 
 @pytest.mark.parametrize(

@@ -152,3 +152,17 @@ def test_where_there_is_no_title_the_shorter_description_serves(tmp_path: Path) 
     [warning] = warnings(found)
     assert "the description (column Productomschrijving) serves as one" in warning
     assert "--map title=COLUMN" in warning
+
+
+def test_prices_that_may_be_thousands_are_told(tmp_path: Path) -> None:
+    rows = ["id,title,price", "1,Sofa,1.299", "2,Desk,2.450", "3,Bed,1.850"]
+    [warning] = warnings(checked(tmp_path, "\n".join(rows) + "\n"))
+    assert "price (column price) has three digits after a dot everywhere" in warning
+    rows = ["Artikelnr;Bezeichnung;Preis", "1;Sofa;1.299", "2;Tisch;2.450", "3;Bett;999"]
+    found = checked(tmp_path, "\n".join(rows) + "\n")
+    assert [product.price for product in found.reports[0].examples] == [1299, 2450, 999]
+    assert warnings(found) == []
+    rows = ["Artikelnr;Bezeichnung;Preis", "1;Sofa;12.990", "2;Tisch;24.500"]
+    found = checked(tmp_path, "\n".join(rows) + "\n")
+    assert [product.price for product in found.reports[0].examples] == [12.99, 24.5]
+    assert len(warnings(found)) == 1

@@ -205,7 +205,9 @@ def test_the_product_is_the_element_with_the_names_of_products(write: Any) -> No
     <variant><sku>5a</sku><price>3</price><ean>1</ean><quantity>1</quantity></variant>
     <variant><sku>5b</sku><price>4</price><ean>2</ean><quantity>0</quantity></variant></variants></offer>
     <offer id="6"><name>Jug</name><price>4</price></offer></offers></shop>"""
-    assert [each["id"] for each in fields_of(write, content)] == ["5", "6"]
+    goods = fields_of(write, content)
+    assert [each["id"] for each in goods] == ["5a", "5b", "6"]
+    assert [each.get("group_id") for each in goods] == ["5", "5", None]
     assert len(fields_of(write, content, items="variants/variant")) == 2
     with pytest.raises(InputError, match="no element stands at --items shop/thing"):
         found(write, content, items="shop/thing")
@@ -269,3 +271,31 @@ def test_an_item_without_end_is_given_up(write: Any, monkeypatch: pytest.MonkeyP
     assert isinstance(first, Rejected)
     assert "longer than 1 MiB" in first.reason
     assert second.fields["id"] == "2"  # type: ignore[union-attr]
+
+
+def test_variants_within_an_item_take_what_it_says(write: Any) -> None:
+    content = """<goods><good id="7" ean="4006381333931"><name>Scarf</name><price>12</price>
+    <variants><variant sku="7-R"><name>red</name><stock>2</stock></variant>
+    <variant sku="7-G"><name>green</name><price>14</price></variant></variants></good>
+    <good id="8"><name>Hat</name><price>9</price>
+    <variants><variant><colour>red</colour></variant></variants></good></goods>"""
+    red, green, hat = fields_of(write, content)
+    assert red == {"id": "7-R", "sku": "7-R", "name": "Scarf", "price": "12", "variant": "red",
+                   "stock": "2", "group_id": "7"}  # fmt: skip
+    assert (green["price"], green["variant"], green["group_id"]) == ("14", "green", "7")
+    assert hat["id"] == "8"
+    assert hat["variants"] == {"variant": {"colour": "red"}}
+
+
+def test_categories_and_contents_are_where_other_items_have_them(write: Any) -> None:
+    content = """<goods><good><id>1</id><name>Scarf</name><price>9</price>
+    <categories><category>Women</category><category>Scarves</category></categories></good></goods>"""
+    [scarf] = fields_of(write, content)
+    assert scarf["category"] == ["Women", "Scarves"]
+    assert "categories" not in scarf
+    content = """<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>1</id><title>Scarf</title>
+    <content type="html">&lt;b&gt;Warm&lt;/b&gt;</content></entry>
+    <entry><id>2</id><title>Hat</title><summary>Light</summary><content>Long</content></entry></feed>"""
+    scarf, hat = fields_of(write, content)
+    assert scarf["summary"] == "<b>Warm</b>"
+    assert (hat["summary"], hat["content"]) == ("Light", "Long")
