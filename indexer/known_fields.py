@@ -46,6 +46,8 @@ class KnownField:
         needed: a record without it is no product.
         by_name: a column of its name is taken though its values do not look right.
         look: what some of its values look like; None for anything.
+        sounds: parts of names of columns that may be it though they are not known.
+        unlike: parts of names of columns that are none of it though they sound like it.
         aliases: for each convention or language the folded names, best first, with spaces between.
     """
 
@@ -59,6 +61,8 @@ class KnownField:
     needed: bool = False
     by_name: bool = False
     look: Look | None = None
+    sounds: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def names(self, convention: str) -> list[str]:
@@ -141,6 +145,8 @@ KNOWN_FIELDS = (
         optional=False,
         keyword_weight=1.0,
         placeholder=True,
+        sounds=("descri", "beschr", "omschrijv", "beskriv", "opis"),
+        unlike=("meta", "seo"),
         aliases={
             COMMON: (
                 "productdescription longdescription fulldescription descriptionhtml "
@@ -192,13 +198,15 @@ KNOWN_FIELDS = (
         spelled=True,
         placeholder=True,
         look="letters",
+        sounds=("categor", "kateg", "rubri", "warengruppe", "produktgruppe", "productgroup"),
+        unlike=("meta", "seo", "link", "slug", "url"),
         aliases={
             GOOGLE: "producttype googleproductcategory",
             SCHEMA: "category.name",
             COMMON: (
                 "categoryhierarchy categorypath categorytree productcategorytree categoryfull "
                 "breadcrumbs breadcrumb categories productcategory taxonomy maincategory "
-                "categoryname department productclass categoryid"
+                "categoryname categories.name department productclass categoryid"
             ),
             "German": (
                 "kategorie kategorien kategoriepfad warengruppe produktkategorie produktgruppe "
@@ -277,10 +285,13 @@ KNOWN_FIELDS = (
                 "bestand lagerbestand auflager verfugbarkeit verfugbar lieferbar lager lagermenge "
                 "menge"
             ),
-            "French": "stockdisponible quantite quantiteenstock enstock disponibilite disponible",
+            "French": (
+                "stockdisponible quantite quantiteenstock qteenstock qtestock enstock "
+                "disponibilite disponible"
+            ),
             "Spanish": "existencias cantidad disponibilidad enstock",
             "Italian": "giacenza quantita disponibilita disponibile magazzino",
-            "Dutch": "voorraad opvoorraad beschikbaarheid aantal",
+            "Dutch": "voorraad opvoorraad voorraadstatus beschikbaarheid aantal",
             "Swedish": "lagersaldo ilager lagerstatus tillganglighet antal lagerantal",
             "Danish": "lagerbeholdning palager lagerantal antal",
             "Polish": "stan stanmagazynowy ilosc dostepnosc",
@@ -308,6 +319,18 @@ KNOWN_FIELDS = (
     KnownField(
         "image_url",
         look="picture",
+        sounds=(
+            "image",
+            "bild",
+            "foto",
+            "photo",
+            "img",
+            "afbeeld",
+            "immagin",
+            "imagen",
+            "picture",
+        ),
+        unlike=("alt", "caption", "position"),
         aliases={
             GOOGLE: "imagelink",
             SCHEMA: "image image.url image.contenturl",

@@ -20,7 +20,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _LINE_BREAK = re.compile(r"(?:\\r)?\\n")
 _SPACES = re.compile(r"\s*")
 _SWATCH = re.compile(r"\s*\[#[^\]]*\]")
-_NAMES = ("name", "attributename", "label", "key", "paramname")
+_NAMES = ("name", "attributename", "label", "key", "paramname", "attributecode")
 _VALUES = ("options", "option", "value", "values", "terms", "attributevalue", "val")
 # A product without options has the option "Title" with the value "Default Title".
 _NO_VALUES = frozenset({"", "Default Title"})

@@ -190,6 +190,12 @@ _DISABLED = {"0": "disabled", "false": "disabled", "no": "disabled", "disabled":
 
 _SHOPIFY_STATUS = {"draft": "draft", "archived": "archived", "unlisted": "hidden"}
 
+_AMAZON_DELETE = (
+    "delete", "delete_listing", "l\xf6schen", "entfernen", "suppression", "supprimer",
+    "eliminar", "borrar", "elimina", "eliminare", "eliminazione", "verwijderen", "ta bort",
+    "radera",
+)  # fmt: skip
+
 _GOOGLE_COLUMNS = {
     "product_id": "id",
     "title": "title structuredtitle.content",
@@ -680,6 +686,29 @@ PLATFORMS: tuple[Platform, ...] = (
         instead={"price": "specialprice", "description": "shortdescription"},
     ),
     Platform(
+        "Magento REST",
+        told=("sku typeid customattributes",),
+        columns={
+            "product_id": "sku id",
+            "title": "name",
+            "description": "description shortdescription",
+            "brand": "manufacturer brand",
+            "category": "category",
+            "price": "price",
+            "in_stock": "extensionattributes.stockitem.isinstock",
+            "image_url": "image smallimage thumbnail",
+        },
+        packed=(Packed("customattributes"),),
+        status=(Status("status", {"2": "disabled"}),),
+        noise=(
+            "id attributesetid typeid status visibility createdat updatedat extensionattributes.* "
+            "productlinks* options* mediagallery* tierprices* urlkey urlpath meta* taxclassid "
+            "optionscontainer hasoptions requiredoptions giftmessage* pagelayout customdesign* "
+            "customlayout* cost image* smallimage* thumbnail* swatchimage* categoryids msrpdisplay*"
+        ),
+        zero="specialprice",
+    ),
+    Platform(
         "BigCommerce",
         told=("item id name sku options", "item name sku currentstock"),
         columns={
@@ -896,11 +925,17 @@ PLATFORMS: tuple[Platform, ...] = (
             "image_url": "mainimageurl",
             "codes": "externalproductid partnumber modelnumber manufacturerpartnumber",
         },
-        join=Join("key", key="itemsku", parent="parentsku", kind="parentchild", heads="parent"),
+        join=Join(
+            "key",
+            key="itemsku",
+            parent="parentsku",
+            kind="parentchild",
+            heads="parent \xfcbergeordnet",
+        ),
         status=(
             Status(
                 "updatedelete",
-                {"delete": "deleted", "l\xf6schen": "deleted", "suppression": "deleted"},
+                dict.fromkeys(_AMAZON_DELETE, "deleted"),
             ),
         ),
         own=(
@@ -942,9 +977,9 @@ PLATFORMS: tuple[Platform, ...] = (
             key="contributionsku",
             parent="childparentskurelationship.parentsku",
             kind="parentagelevel",
-            heads="parent",
+            heads="parent \xfcbergeordnet",
         ),
-        status=(Status("recordaction", {"delete": "deleted", "delete_listing": "deleted"}),),
+        status=(Status("recordaction", dict.fromkeys(_AMAZON_DELETE, "deleted")),),
         own=(
             "contributionsku amzn1* externallyassigned* purchasableoffer* listprice* "
             "fulfillmentavailability* parentagelevel childparentskurelationship* recordaction "

@@ -33,7 +33,9 @@ _ON_WORDS = frozenset(
     {
         "active", "published", "publish", "enabled", "visible", "public", "online", "live",
         "both", "catalog", "search", "catalog, search", "catalog and search", "catalog only",
-        "search only", "everywhere", "available", "listed", "activated", "on",
+        "search only", "everywhere",
+        "search results only", "shop", "shop only", "shop and search results",
+        "available", "listed", "activated", "on",
         "aktiv", "aktiviert", "sichtbar", "veroffentlicht", "offentlich", "freigegeben",
         "actif", "publie", "en ligne", "activo", "activado", "publicado", "en linea",
         "attivo", "attivato", "pubblicato", "visibile", "actief", "ingeschakeld", "gepubliceerd",

@@ -22,22 +22,8 @@ EXAMPLES = 3
 _SPARSE = 0.5
 _NEVER_FULL = frozenset({"codes", "group_id"})
 """Most shops have products that want these; that they are often empty says nothing."""
-_ADDRESSES = ("url", "image_url")
-# For each field, words that a column of it may be called by, and words of columns of others.
-_CALLED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "category": (
-        ("categor", "kateg", "rubri", "warengruppe", "produktgruppe", "productgroup"),
-        ("meta", "seo"),
-    ),
-    "description": (
-        ("descri", "beschr", "omschrijv", "beskriv", "descrizion", "opis"),
-        ("meta", "seo"),
-    ),
-    "image_url": (
-        ("image", "bild", "foto", "photo", "img", "afbeeld", "immagin", "imagen", "picture"),
-        ("alt", "caption", "position"),
-    ),
-}
+_ADDRESSES = frozenset(each.name for each in KNOWN_FIELDS if each.look in ("address", "picture"))
+_BY_NAME = {each.name: each for each in KNOWN_FIELDS}
 _LONG_TITLE = 200
 _TIMES_LONGER = 10
 _PRICE_WORDS = ("price", "preis", "prix", "precio", "prezzo", "prijs", "pris", "cena")
@@ -141,7 +127,7 @@ class SourceReport:
             full = self._unit_filled[name] >= _SPARSE * self._units
             others = list(self._alike(name)) if share < _SPARSE else []
             if others and not (share and full):
-                mends = ", ".join(f"--map {name}={quote(column)}" for column in others)
+                mends = ", ".join(f"--map {name}={quote(column)}" for column in others[:3])
                 yield f"{name} is filled in for {share:.0%} of the products; it may be {mends}"
             elif seen and names and share < _SPARSE and not full and name not in sparse:
                 columns = " or ".join(names)
@@ -181,14 +167,15 @@ class SourceReport:
 
     def _alike(self, field_name: str) -> Iterator[str]:
         """Yield columns that are called like a field and became attributes or were ignored."""
-        words, but = _CALLED.get(field_name, ((), ()))
+        known = _BY_NAME[field_name]
         for column, values in self.fields.samples.items():
             name = fold_name(column)
             if column in self.fields.used or column in self.fields.ignored or not values:
                 continue
-            if not any(word in name for word in words) or any(word in name for word in but):
+            sounds = any(part in name for part in known.sounds)
+            if not sounds or any(part in name for part in known.unlike):
                 continue
-            picture = field_name == "image_url"
+            picture = known.look == "picture"
             if any((looks_like_picture if picture else _has_letters)(value) for value in values):
                 yield column
 
@@ -215,7 +202,7 @@ class SourceReport:
             )
 
     def _about_currencies(self) -> Iterator[str]:
-        if len(self._currencies) > 1:
+        if len([currency for currency in self._currencies if currency]) > 1:
             counts = self._currencies.most_common()
             listed = ", ".join(f"{count:,} {currency or 'of none'}" for currency, count in counts)
             yield (

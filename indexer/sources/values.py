@@ -83,7 +83,10 @@ _OUT_OF_STOCK_BEGINS = (
     "slut", "ejilager", "inteilager", "finnsejilager", "finnsinteilager", "tillfalligtslut",
     "tillfalligtej", "ejtillganglig", "ejtillgangligt",
     "udsolgt", "ikkepalager", "midlertidigtudsolgt", "niedostepn", "brakwmagazynie",
-    "chwilowoniedostepn", "esgotado", "indisponivel", "semestoque",
+    "chwilowoniedostepn", "surcommande", "bientotdisponible", "aufbestellung", "demnachst",
+    "sobrepedido", "bajopedido", "suordinazione", "inarrivo", "opbestelling", "bestallningsvara",
+    "nazamowienie", "sobencomenda", "preorder", "backorder", "comingsoon",
+    "esgotado", "indisponivel", "semestoque",
 )  # fmt: skip
 _CODE_SEPARATORS = re.compile(r"[,;|\n]")
 _SEPARATORS = (">", "|", " / ")

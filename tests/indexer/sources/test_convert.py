@@ -11,6 +11,7 @@ from dsv3.indexer.sources.fields import FieldMap
 from dsv3.indexer.sources.flatten import flatten
 from dsv3.indexer.sources.products import record_digest
 from dsv3.indexer.sources.records import RawRecord, SourceProgress
+from dsv3.indexer.sources.values import as_stock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -314,3 +315,21 @@ def check(product: Product) -> None:
         assert value not in ("", ())
         assert isinstance(value, str | float | bool | tuple)
     assert len(set(product.codes)) == len(product.codes)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "Slut i lager", "Tillf\xe4lligt slut", "Ej i lager just nu", "Rupture de stock temporaire",
+        "Nicht auf Lager (Nachschub unterwegs)", "Zurzeit ausverkauft", "Tijdelijk uitverkocht",
+        "Non disponibile al momento", "Agotado temporalmente", "Currently unavailable.",
+        "Out of stock until May", "Sur commande", "In arrivo",
+    ],
+)  # fmt: skip
+def test_phrases_that_begin_with_out_of_stock(phrase: str) -> None:
+    assert as_stock(phrase) is False
+
+
+@pytest.mark.parametrize("phrase", ["Slovakia", "Delivery in 3 days", "Brakes"])
+def test_other_phrases_say_nothing_of_stock(phrase: str) -> None:
+    assert as_stock(phrase) is None

@@ -416,6 +416,25 @@ F,simple,Free sample,0,1,
     }  # fmt: skip
 
 
+def test_magento_rest(shop: Any) -> None:
+    def item(sku: str, status: int) -> dict[str, Any]:
+        attributes = {"description": "<p>Of felt</p>", "hue": "Red"}
+        return {
+            "id": 1, "sku": sku, "name": f"Bag {sku}", "price": 34, "status": status,
+            "visibility": 4, "type_id": "simple",
+            "extension_attributes": {"stock_item": {"qty": 5, "is_in_stock": True}},
+            "custom_attributes": [
+                {"attribute_code": code, "value": value} for code, value in attributes.items()
+            ],
+        }  # fmt: skip
+
+    found = shop("m.json", {"items": [item("B-1", 1), item("B-2", 2)], "total_count": 2})
+    assert found.of("B-1", "title", "description", "price", "in_stock", "attributes") == (
+        "Bag B-1", "Of felt", 34.0, True, {"hue": "Red"},
+    )  # fmt: skip
+    assert found.progress.unpublished == {"disabled": 1}
+
+
 def test_a_value_may_have_a_colon(shop: Any) -> None:
     found = shop(
         "g.csv",
