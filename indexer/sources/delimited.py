@@ -267,6 +267,9 @@ class _Table:
         width = len(self.names)
         if len(cells) > width and any(cells[width:]):
             return f"the row has {len(cells)} cells, the header has {width}"
+        marks = {self.dialect.quote, self.dialect.delimiter}
+        if not well_formed and not marks.isdisjoint(cells[0]):
+            return "a quotation mark is out of place in the first cell"
         if self.look.is_misplaced(cells[0]):
             return "a quotation mark is out of place: lines were read as the first cell"
         if len(cells) >= width:

@@ -27,6 +27,8 @@ _LISTS = (
 )
 _LIST_IN_HEAD = re.compile(rf'"(?:{_LISTS})"\s*:\s*\['.encode())
 _LIST = re.compile(_LISTS)
+_SEVERAL = re.compile(rb"\n\}\s*\{")
+"""Between objects over several lines, which stand one after another and are records themselves."""
 _OF_A_PRODUCT = frozenset({"hasVariant", "offers", "variants", "review", "additionalProperty"})
 
 Event = tuple[str, object]
@@ -133,6 +135,8 @@ def _values(
     for event, value in events:
         if event == "start_array":
             yield from _elements(events)
+        elif event == "start_map" and _SEVERAL.search(head):
+            yield _build(event, value, events)
         elif event == "start_map":
             yield from _from_object(events, bool(_LIST_IN_HEAD.search(head)), progress)
         else:

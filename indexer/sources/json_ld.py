@@ -224,7 +224,7 @@ def _known_by(node: Node) -> object:
 def _one_offer(offers: object) -> object:
     """Return the one of several offers that counts: the cheapest, of those that can be had if any.
 
-    Only offers in the currency of the first are compared. The SKUs of all are kept.
+    Only offers in the currency of the first are compared. The SKUs of all are kept, and an address.
     """
     if isinstance(offers, dict):
         inner = offers.get("offers")
@@ -239,7 +239,9 @@ def _one_offer(offers: object) -> object:
     chosen = min(alike, key=lambda each: (as_stock(each.get("availability")) is False,
                                           _offered(each)[0]))  # fmt: skip
     skus = list(dict.fromkeys(str(each["sku"]) for each in listed if each.get("sku")))
-    return {**chosen, "sku": skus} if skus else chosen
+    url = next((each["url"] for each in listed if each.get("url")), None)
+    found = {**chosen, "sku": skus} if skus else dict(chosen)
+    return found if url is None else {"url": url, **found}
 
 
 def _offered(offer: Node) -> tuple[float, object]:

@@ -408,6 +408,8 @@ def _shelf(n: int) -> str:
         'X1,Lamp 19",Orvana,9.50,"Line one 19" big.\nLine two, more.\n"\n',
         'X1,Lamp,"Orvana,9.50,"Line one.\n\nLine two.\n"\n',
         '"X1,Lamp,Orvana,9.50,plain text\n',
+        '"X1,"Lamp, oak",Orvana,9.50,"one line"\n',
+        'X"1"",Lamp,Orvana,"9.50"x,"one line"\n',
         'X1,Lamp,Orvana,9.50,"24" wide, black.\n\n- strong, light"\n',
         'X1,Lamp,Orvana,9.50,"24" wide and black.\n\n- one, two, three, four, five"\n',
         'X1,Lamp,Orvana,9.50,"24" wide and black.\n\n- one,two,three,four,five"\n',

@@ -204,7 +204,14 @@ def test_lines_are_told_though_the_first_is_broken(write: Any) -> None:
 
 @pytest.mark.parametrize("between", ["", "\n"])
 def test_objects_one_after_another_over_several_lines(write: Any, between: str) -> None:
-    objects = [{"_id": {"$oid": f"{n:024x}"}, "name": f"Tarn mug {n}"} for n in range(3)]
+    objects = [
+        {
+            "_id": {"$oid": f"{n:024x}"},
+            "images": [{"src": "a"}, {"src": "b"}],
+            "name": f"Tarn mug {n}",
+        }
+        for n in range(3)
+    ]
     text = between.join(json.dumps(each, indent=2) + "\n" for each in objects)
     found = [each for each in read_records(write("a.json", text)) if isinstance(each, RawRecord)]
     assert [each.fields["name"] for each in found] == ["Tarn mug 0", "Tarn mug 1", "Tarn mug 2"]
@@ -236,7 +243,8 @@ def test_one_of_several_offers_counts(write: Any) -> None:
                 **more}  # fmt: skip
 
     nodes = [
-        {"name": "A", "sku": "1", "offers": [offer("9", "OutOfStock"), offer("12", "InStock")]},
+        {"name": "A", "sku": "1", "offers": [
+            offer("9", "OutOfStock", url="https://tarn.example/a"), offer("12", "InStock")]},
         {"name": "B", "sku": "2", "offers": [offer("9", "OutOfStock"), offer("8", "SoldOut")]},
         {"name": "C", "sku": "3", "offers": [offer("9", "InStock", sku="3-S"),
                                              offer("8", "InStock", sku="3-M")]},
@@ -250,6 +258,7 @@ def test_one_of_several_offers_counts(write: Any) -> None:
         (12.0, True), (8.0, False), (8.0, True), (4.0, True), (9.0, True),
     ]  # fmt: skip
     assert found[2].codes == ("3-S", "3-M")
+    assert found[0].url == "https://tarn.example/a"
 
 
 def test_units_stay_and_what_is_of_others_does_not(write: Any) -> None:
