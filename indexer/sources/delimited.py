@@ -267,11 +267,8 @@ class _Table:
         width = len(self.names)
         if len(cells) > width and any(cells[width:]):
             return f"the row has {len(cells)} cells, the header has {width}"
-        marks = {self.dialect.quote, self.dialect.delimiter}
-        if not well_formed and not marks.isdisjoint(cells[0]):
-            return "a quotation mark is out of place in the first cell"
-        if self.look.is_misplaced(cells[0]):
-            return "a quotation mark is out of place: lines were read as the first cell"
+        if self.look.is_misplaced(cells[0], well_formed=well_formed):
+            return "a quotation mark is out of place: the first cell is unlike those of other rows"
         if len(cells) >= width:
             if well_formed or not self._goes_on(self.start + len(texts)):
                 return ""

@@ -129,8 +129,10 @@ class RowLook:
         """Tell whether a short row neither begins as other rows do nor has the width of any."""
         return len(cells) not in self.widths and not self._is_first(cells[0])
 
-    def is_misplaced(self, cell: str) -> bool:
+    def is_misplaced(self, cell: str, *, well_formed: bool) -> bool:
         """Tell whether the first cell of a row holds what those of other rows never do."""
+        if not well_formed and not {self.dialect.quote, self.dialect.delimiter}.isdisjoint(cell):
+            return True
         if _has_no_space not in (self.checks[0] if self.checks else ()):
             return False
         return "\n" in cell or "\r" in cell
