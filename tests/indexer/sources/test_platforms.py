@@ -321,16 +321,16 @@ https://c.e/1.jpg,https://c.e/2.jpg;Stuff:Glass:1,Height:30 cm:2
     assert found.progress.unpublished == {"disabled": 1}
 
 
-def test_etsy_without_a_sku_goes_by_title(shop: Any) -> None:
-    found = shop(
-        "etsy.csv",
-        """TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,\
+ETSY = """TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,\
 IMAGE1,IMAGE2,VARIATION 1 TYPE,VARIATION 1 NAME,VARIATION 1 VALUES,SKU
 Felt bag,"Wool, felted",39.00,EUR,4,"bag,tote","wool,felt",https://i.e/1.jpg,https://i.e/2.jpg,\
 Primary color,Colour,"Grey,Red",FB-1
 Felt case,Wool,19.00,EUR,0,,,https://i.e/3.jpg,,Size,,"S,L",
-""",
-    )
+"""
+
+
+def test_etsy_without_a_sku_goes_by_title(shop: Any) -> None:
+    found = shop("etsy.csv", ETSY)
     assert found.products["FB-1"] == Product(
         "FB-1", "Felt bag", "Wool, felted", None, None, 39.0, "EUR", True, None,
         "https://i.e/1.jpg", ("FB-1",), None,
@@ -599,11 +599,8 @@ def test_columns_that_say_something_else(shop: Any, column: str, values: list[st
     assert len(shop("plain.json", rows).products) == 2
 
 
-def test_magento_1_rows_without_a_key_go_on_with_the_product_above(shop: Any) -> None:
-    found = shop(
-        "m1.csv",
-        """sku,_store,_attribute_set,_type,_category,name,description,price,special_price,status,\
-visibility,glaze,qty,is_in_stock,image,_media_image,_super_products_sku,_super_attribute_code
+MAGENTO_1 = """sku,_store,_attribute_set,_type,_category,name,description,price,special_price,\
+status,visibility,glaze,qty,is_in_stock,image,_media_image,_super_products_sku,_super_attribute_code
 JUG-1,,Default,simple,Home/Jugs,Jug one,Fired,20.0000,,1,1,Blue,3.0000,1,/j.jpg,/j.jpg,,
 ,,,,Home/New,,,,,,,,,,,/k.jpg,,
 JUG-2,,Default,simple,Home/Jugs,Jug two,,22.0000,,1,1,Red,0.0000,0,,,,
@@ -611,8 +608,11 @@ JUG,,Default,configurable,Home/Jugs,Jug,For water,0.0000,,1,4,,0,1,/j.jpg,/j.jpg
 ,de,,,,Krug,Aus Ton,,,,,,,,,,JUG-2,glaze
 LONE,,Default,simple,Home,Alone,,5,,1,1,,1,1,,,,
 OLD,,Default,simple,Home,Old,,5,,2,4,,1,1,,,,
-""",
-    )
+"""
+
+
+def test_magento_1_rows_without_a_key_go_on_with_the_product_above(shop: Any) -> None:
+    found = shop("m1.csv", MAGENTO_1)
     assert found.recognised["platform"] == "Magento 1"
     assert not found.rejected
     assert list(found.products) == ["JUG-1", "JUG-2", "JUG"]
@@ -841,7 +841,9 @@ _JUNK: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("text", [SHOPIFY, WOO], ids=["following", "key"])
+@pytest.mark.parametrize(
+    "text", [SHOPIFY, WOO, MAGENTO_1, ETSY], ids=["following", "key", "continued", "told apart"]
+)
 def test_damaged_rows_are_given_or_counted(text: str, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - damage, not secrets
     for _ in range(20):
