@@ -182,8 +182,9 @@ def odd(name: str, number: int, folder: Path) -> str:
         return f"{name} {number}: {type(error).__name__} {error}"
     if isinstance(found, str):
         return "" if found and "\n" not in found else f"{name} {number}: {found!r}"
-    told = found.added + found.rejected.total() + sum(found.met.skipped.values())
-    if found.read != found.added + found.rejected.total():
+    kept = found.added + found.duplicates + found.rejected.total()
+    told = kept + sum(found.met.skipped.values())
+    if found.read != kept:
         return f"{name} {number}: {found.read} read, {found.added} and {found.rejected}"
     if name in LINES and not found.kept:  # where reading ends before the file, that is told
         there = sum(1 for line in content.split(LINES[name]) if line.strip())
