@@ -24,6 +24,8 @@ _NEVER_FULL = frozenset({"codes", "group_id"})
 """Most shops have products that want these; that they are often empty says nothing."""
 _ADDRESSES = frozenset(each.name for each in KNOWN_FIELDS if each.look in ("address", "picture"))
 _BY_NAME = {each.name: each for each in KNOWN_FIELDS}
+_OFFERS = "offers."
+"""What the names of a schema.org product's price and stock begin with."""
 _LONG_TITLE = 200
 _TIMES_LONGER = 10
 _PRICE_WORDS = ("price", "preis", "prix", "precio", "prezzo", "prijs", "pris", "cena")
@@ -119,6 +121,8 @@ class SourceReport:
         yield from self._about_price()
         platform = self.fields.platform
         sparse = {*_NEVER_FULL, "price", *(platform.sparse.split() if platform else ())}
+        if any(column.startswith(_OFFERS) for column in self.fields.samples):
+            sparse |= _ADDRESSES  # a page that says it of one product leaves it out of a list
         for name, share in self.shares.items():
             names = self.fields.columns.get(name, ())
             sampled = any(self.fields.samples.get(column) for column in names)

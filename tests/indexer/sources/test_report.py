@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,17 @@ def test_prices_that_may_be_thousands_are_told(tmp_path: Path) -> None:
     found = checked(tmp_path, "\n".join(rows) + "\n")
     assert [product.price for product in found.reports[0].examples] == [12.99, 24.5]
     assert len(warnings(found)) == 1
+
+
+def test_addresses_that_json_ld_leaves_out_are_not_told(tmp_path: Path) -> None:
+    products = [
+        {"@context": "https://schema.org", "@type": "Product", "sku": f"S-{n}", "name": f"Pan {n}",
+         "offers": {"price": "5", "priceCurrency": "EUR"},
+         **({"url": "https://w.e/1", "image": "https://w.e/1.jpg"} if n == 1 else {})}
+        for n in range(1, 5)
+    ]  # fmt: skip
+    file = tmp_path / "products.json"
+    file.write_text(json.dumps(products), encoding="utf-8")
+    found = check(Reading([str(file)]), Silent())
+    assert [report.products for report in found.reports] == [4]
+    assert warnings(found) == []
