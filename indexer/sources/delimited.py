@@ -25,6 +25,8 @@ from .stream import ByteStream
 from .text_lines import TextLines, first_lines, split_lines
 
 _limit_lock = threading.Lock()
+_LONGEST_ROW = 500  # lines; where the next row is looked for
+_MOST_LOOKED_AT = 200_000  # lines; in a table of which most rows are broken no more are
 _MOST_LEFT_OVER = 200  # lines of a broken row after its end as it was read
 
 
@@ -88,6 +90,7 @@ class _Table:
 
     Attributes:
         start: the line where the row that is looked at begins, from 0.
+        looked_at: lines that were looked at to find where rows go on after broken ones.
 
     """
 
@@ -99,6 +102,7 @@ class _Table:
     names: list[str] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
     start: int = 0
+    looked_at: int = 0
     look: RowLook = field(init=False)
 
     def records(self) -> Iterator[RawRecord | Rejected]:
@@ -245,9 +249,10 @@ class _Table:
         for at, text in enumerate(lines.feed(self.start + 1), self.start + 1):
             if at >= lines.end:
                 return lines.end
-            if self.look.begins(text, lines.feed(at)):
+            if self.look.begins(text, lines.ahead(at)):
                 return at
-            if at > end + _MOST_LEFT_OVER:
+            self.looked_at += 1
+            if at > end + _MOST_LEFT_OVER or (at >= end and self.looked_at > _MOST_LOOKED_AT):
                 break
         return end
 
@@ -257,7 +262,7 @@ class _Table:
             if at >= self.lines.end:
                 return False
             if text.strip():
-                return not self.look.begins(text, self.lines.feed(at))
+                return not self.look.begins(text, self.lines.ahead(at))
         return False
 
     def _misfit(self, cells: list[str], texts: list[str], *, well_formed: bool) -> str:
@@ -332,6 +337,12 @@ class _Lines:
                 return
             start += len(batch)
             yield from batch
+
+    def ahead(self, start: int) -> list[str]:
+        """Return lines from `start`, as many as a row may well have."""
+        while self.end < start + _LONGEST_ROW and self._load():
+            pass
+        return self.between(start, start + _LONGEST_ROW)
 
     def between(self, start: int, end: int) -> list[str]:
         """Return lines that are still held."""

@@ -86,16 +86,16 @@ class Dialect:
         except csv.Error:
             return []
 
-    def rows(self, lines: Sequence[str]) -> Iterator[list[str] | None]:
-        """Yield the cells of row after row; None for a line that no well-formed row begins with."""
+    def rows(self, lines: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
+        """Yield the first line and the cells of each row; None where a line begins no whole row."""
         at = 0
         while at < len(lines):
             read = self.read(lines[at : at + _LONGEST_ROW], strict=True)
             try:
-                yield next(read, [])
+                yield at, next(read, [])
                 at += read.line_num
             except csv.Error:
-                yield None
+                yield at, None
                 at += 1
 
     def describe(self) -> str:
@@ -235,4 +235,4 @@ def _broken(trial: _Trial, lines: list[str]) -> int:
     A line is one that is left of a row which cannot be read.
     """
     rows = trial.dialect.rows(lines)
-    return sum(cells is None or len(cells) != trial.width for cells in rows if cells != [])
+    return sum(cells is None or len(cells) != trial.width for _, cells in rows if cells != [])

@@ -48,6 +48,7 @@ class RowLook:
         width: cells of most rows.
         widths: how many cells a tenth of the rows, or more, have.
         checks: for each column what most of its cells pass.
+        damaged: most rows have a quotation mark out of place, and only first cells are known.
 
     """
 
@@ -55,17 +56,23 @@ class RowLook:
     width: int
     widths: frozenset[int]
     checks: tuple[tuple[Check, ...], ...]
+    damaged: bool = False
 
     @classmethod
     def told(cls, dialect: Dialect, width: int, lines: Sequence[str]) -> Self:
         """Learn it from the first lines after the header, of which a row may take several."""
-        filled = [cells for cells in islice(dialect.rows(lines), _SAMPLE_ROWS) if cells]
+        found = list(islice(dialect.rows(lines), _SAMPLE_ROWS))
+        filled = [cells for _, cells in found if cells]
+        broken = [lines[at].split(dialect.delimiter)[0] for at, cells in found if cells is None]
         times = Counter(map(len, filled))
         # All rows may be shorter than the header, or end with a delimiter that it lacks.
         [(usual, most)] = times.most_common(1) or [(width, 0)]
-        width = usual if 2 * most > len(filled) else width
+        width = usual if 2 * most > len(filled) and most > len(broken) else width
         widths = {each for each, count in times.items() if each > 1 and 10 * count >= len(filled)}
         rows = [cells for cells in filled if len(cells) == width and not _is_prose(cells)]
+        if len(rows) < len(broken):
+            first = _passed([cell.strip(dialect.quote) for cell in broken])
+            return cls(dialect, width, frozenset({width}), (first,), damaged=True)
         checks = tuple(_passed(column) for column in zip(*rows, strict=True))
         return cls(dialect, width, frozenset(widths | {width}), checks)
 
@@ -97,7 +104,7 @@ class RowLook:
         cells = self.dialect.whole(lines)
         if len(cells) in self.widths and not _is_prose(cells):
             return self._passing(cells) >= _POSSIBLE
-        if self.knows_first and len(plain) >= self.width:
+        if self.knows_first and len(plain) >= (2 if self.damaged and not cells else self.width):
             return True
         return self.likeness(line) >= _POSSIBLE
 

@@ -324,6 +324,18 @@ def test_a_file_cut_within_a_text_gives_no_rows_of_its_lines(write: Any) -> None
     assert [(each.line, each.ends) for each in rejected] == [(3, True)]
 
 
+@pytest.mark.parametrize(
+    "text", ['24" wide, black', '24" wide, black\nand light', '24" wide\nlight']
+)
+def test_a_table_most_of_whose_rows_are_broken_gives_no_rows_of_their_lines(
+    write: Any, text: str
+) -> None:
+    rows = [f'S{n},Lamp {n},"A {text}",{n}.50\n' for n in range(500)]
+    fields, rejected, _ = read(write("a.csv", "sku,title,description,price\n" + "".join(rows)))
+    assert fields == []
+    assert [each.record for each in rejected] == [row.rstrip("\n") for row in rows]
+
+
 def test_rows_with_too_many_cells_are_told_each(write: Any) -> None:
     rows = [f"{n},Shelf {n}, oak,{n}.00,Norden" if n in (3, 4) else ROWS[n - 1]
             for n in range(1, 10)]  # fmt: skip
