@@ -46,6 +46,7 @@ class KnownField:
         needed: a record without it is no product.
         by_name: a column of its name is taken though its values do not look right.
         look: what some of its values look like; None for anything.
+        rated: it says how well a product answers a query, and is shown to who rates that.
         sounds: parts of names of columns that may be it though they are not known.
         unlike: parts of names of columns that are none of it though they sound like it.
         aliases: for each convention or language the folded names, best first, with spaces between.
@@ -61,6 +62,7 @@ class KnownField:
     needed: bool = False
     by_name: bool = False
     look: Look | None = None
+    rated: bool = True
     sounds: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -271,6 +273,7 @@ KNOWN_FIELDS = (
     ),
     KnownField(
         "in_stock",
+        rated=False,
         kind="boolean",
         look="stock",
         aliases={
@@ -352,6 +355,7 @@ KNOWN_FIELDS = (
     ),
     KnownField(
         "codes",
+        rated=False,
         several=True,
         optional=False,
         by_name=True,
@@ -378,6 +382,7 @@ KNOWN_FIELDS = (
     ),
     KnownField(
         "group_id",
+        rated=False,
         placeholder=True,
         by_name=True,
         aliases={

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from ...errors import InputError, MissingExtra
+from ...indexer.known_fields import KNOWN_FIELDS
 from .ratings import GRADES, Item, Ratings
 
 try:
@@ -29,7 +30,9 @@ SECONDS = 120.0
 """How long an answer may take."""
 _LONGEST_WAIT = 60.0
 _CHARACTERS_A_TOKEN = 4  # where a server does not count
-_FACTS = ("title", "brand", "category", "price", "currency", "description", "attributes")
+_NO_FACTS = frozenset({"query_id", "query", "product_id"}) | {
+    each.name for each in KNOWN_FIELDS if each.look in ("address", "picture")
+}
 
 
 @dataclass(frozen=True)
@@ -225,10 +228,10 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _question(batch: Sequence[Item]) -> str:
-    products = [
-        {"number": str(number), **{n: item.facts[n] for n in _FACTS if item.facts.get(n)}}
-        for number, item in enumerate(batch, 1)
-    ]
+    products = []
+    for number, item in enumerate(batch, 1):
+        facts = {n: fact for n, fact in item.facts.items() if fact and n not in _NO_FACTS}
+        products.append({"number": str(number), **facts})
     lines = "\n".join(orjson.dumps(product).decode() for product in products)
     return f"Query: {orjson.dumps(batch[0].text).decode()}\nProducts, one a line:\n{lines}"
 

@@ -307,14 +307,7 @@ def _line(qrels: Qrels, query: str, product: Product) -> dict[str, Any]:
     line = {
         "query_id": query if query != text else None,
         "query": text,
-        "product_id": product.product_id,
-        "title": product.title,
-        "brand": product.brand,
-        "category": product.category,
-        "price": product.price,
-        "currency": product.currency,
-        "image_url": product.image_url,
-        "url": product.url,
+        **{name: getattr(product, name) for name in _RATED},
         "description": _shortened(product.description, _DESCRIPTION),
         "attributes": _attributes(product),
     }
