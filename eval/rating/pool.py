@@ -14,6 +14,7 @@ import orjson
 
 from ...errors import InputError
 from ...files import write_whole
+from ...indexer.known_fields import KNOWN_FIELDS
 from ...indexer.product import Product
 from ..evaluation import evaluate
 from ..holes import unrated
@@ -30,6 +31,7 @@ DEEPEST = 100
 DRAWS = 3
 """Guesses at what the raters will say, to tell how many ratings settle a comparison."""
 STEPS = 64
+_RATED = tuple(each.name for each in KNOWN_FIELDS if each.rated)
 _DESCRIPTION, _VALUE, _ATTRIBUTES = 400, 200, 40  # characters, characters, number
 
 Judged = tuple[str, str]

@@ -242,7 +242,7 @@ def test_one_of_several_offers_counts(write: Any) -> None:
         return {"@type": "Offer", "price": price, "priceCurrency": "EUR", "availability": stock,
                 **more}  # fmt: skip
 
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"name": "A", "sku": "1", "offers": [
             offer("9", "OutOfStock", url="https://tarn.example/a"), offer("12", "InStock")]},
         {"name": "B", "sku": "2", "offers": [offer("9", "OutOfStock"), offer("8", "SoldOut")]},
