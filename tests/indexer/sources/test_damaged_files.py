@@ -21,7 +21,7 @@ from dsv3.errors import InputError
 from dsv3.indexer.ingest import Ingested, Reading, check
 from dsv3.progress import Silent
 
-QUICK = int(os.environ.get("DSV3_TEST_DAMAGED", "30"))
+QUICK = int(os.environ.get("DSV3_TEST_DAMAGED", "15"))
 """Damaged files of each format in the quick test."""
 MANY = int(os.environ.get("DSV3_TEST_MANY_DAMAGED", "20000"))
 """Damaged files in the slow test, over all formats."""

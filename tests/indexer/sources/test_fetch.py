@@ -86,7 +86,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("encoding", [None, "gzip"])
-@pytest.mark.parametrize("body", [CSV, gzip.compress(CSV)])
+@pytest.mark.parametrize("body", [CSV, gzip.compress(CSV)], ids=["plain", "packed"])
 def test_an_address_is_read_as_a_file_is(server: Server, body: bytes, encoding: str | None) -> None:
     headers = {"Content-Encoding": encoding} if encoding and body != CSV else {}
     server.answers["/feed"] = (200, headers, body)
