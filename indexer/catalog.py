@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from ..errors import InputError, MissingExtra, RecordError, ShopError
-from ..files import sqlite_to_read
+from ..files import sqlite_fault, sqlite_to_read
 from .known_fields import ATTRIBUTES, KNOWN_FIELDS, KnownField
 from .product import Product, is_as_stored, plain_product, product_digest
 
@@ -382,8 +382,13 @@ class Catalog:
         """Stream the latest change of each product changed after `since`, oldest first.
 
         Raises:
-            ShopError: one is no longer what was stored.
+            ShopError: one is no longer what was stored, or, where all are asked for, SQLite's own
+                check finds the file damaged: by a damaged index products would be passed over.
         """
+        if not since and self.url.get_backend_name() == "sqlite":
+            fault = sqlite_fault(Path(str(self.url.database)))
+            if fault:
+                raise _damaged(fault)
         for change, whole in self._changes(since):
             if not whole:
                 raise ShopError(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -186,3 +188,18 @@ def test_what_is_no_product_is_refused_in_one_line(
         assert "\n" not in str(refused.value)
         assert "cannot be stored" in str(refused.value)
         assert len(catalog) == 0
+
+
+def test_no_flipped_bit_passes_over_a_product(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
+    with Catalog(whole) as catalog:
+        catalog.upsert([Product(f"p{number}", f"Lamp {number}") for number in range(40)])
+        stored = [change.product for change in catalog.changes()]
+    content = whole.read_bytes()
+    chosen = random.Random(1)  # noqa: S311
+    for _ in range(300):
+        flipped = bytearray(content)
+        flipped[chosen.randrange(len(content))] ^= 1 << chosen.randrange(8)
+        broken.write_bytes(flipped)
+        with suppress(ShopError, InputError), Catalog(broken) as catalog:
+            assert [change.product for change in catalog.changes()] == stored
