@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .product import AttributeValue, Product
+from .product import Product
 
 DERIVATION = 1
 """Raise this whenever the same product would give other quantities than before."""
@@ -192,16 +192,9 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
 
     Of "30 x 40 cm" each length is one; "6 x 330 ml" is one, six times; a range gives both ends.
     """
-    if not _DIGIT.search(text):
+    if not _DIGIT.search(text) or not _MAY_HOLD.search(text):
         return ()
-    return _cached(text) if len(text) <= _LONGEST_CACHED else _found(text)
-
-
-def _found(text: str) -> tuple[Quantity, ...]:
-    return tuple(_find(text)) if _MAY_HOLD.search(text) else ()
-
-
-_cached = lru_cache(maxsize=1 << 16)(_found)
+    return tuple(_find(text))
 
 
 def _find(text: str) -> Iterator[Quantity]:
@@ -352,24 +345,37 @@ def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
     """
     found = {(each.dimension, each.base): None for each in find_quantities(product.title)}
     for name, value in product.attributes.items():
-        if isinstance(value, str) and not _DIGIT.search(value):
-            continue
-        for dimension, base in _said(name, value):
-            found[dimension, base] = None
+        if isinstance(value, str):
+            if _DIGIT.search(value):
+                found.update(_said(name, value))
+        elif isinstance(value, tuple):
+            for item in value:
+                found.update(_amounts(item))
+        elif not isinstance(value, bool) and (unit := unit_of_name(name)) is not None:
+            found[unit.dimension, _base(value, unit)] = None
     for dimension, base in found:
         field = FIELDS[dimension]
         if field not in product.attributes and math.isfinite(base):
             yield field, base
 
 
-def _said(name: str, value: AttributeValue) -> Iterable[tuple[str, float]]:
-    """Return the dimensions and amounts that one attribute says."""
-    if isinstance(value, tuple):
-        return ((e.dimension, e.base) for item in value for e in find_quantities(item))
-    if isinstance(value, str):
-        unit = unit_of_name(name) if _NUMBER_ALONE.fullmatch(value) else None
-        if unit is None:
-            return ((each.dimension, each.base) for each in find_quantities(value))
-        return ((unit.dimension, _base(float(value.replace(",", ".")), unit)),)
-    unit = None if isinstance(value, bool) else unit_of_name(name)
-    return () if unit is None else ((unit.dimension, _base(value, unit)),)
+Amounts = Mapping[tuple[str, float], None]
+
+
+def _said(name: str, text: str) -> Amounts:
+    """Return the dimensions and amounts that an attribute says; its name may hold the unit."""
+    unit = unit_of_name(name)
+    if unit is not None and _NUMBER_ALONE.fullmatch(text):
+        return {(unit.dimension, _base(float(text.replace(",", ".")), unit)): None}
+    return _amounts(text)
+
+
+def _amounts(text: str) -> Amounts:
+    return _cached(text) if len(text) <= _LONGEST_CACHED else _found(text)
+
+
+def _found(text: str) -> Amounts:
+    return {(each.dimension, each.base): None for each in find_quantities(text)}
+
+
+_cached = lru_cache(maxsize=1 << 16)(_found)

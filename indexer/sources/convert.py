@@ -147,10 +147,7 @@ def _count_lost_codes(
     flat: Mapping[str, object], fields: FieldMap, progress: SourceProgress
 ) -> None:
     for column in fields.code_columns:
-        value = flat.get(column)
-        if isinstance(value, str) and "+" not in value:
-            continue
-        if value and (lost := lost_codes(value)):
+        if (value := flat.get(column)) and (lost := lost_codes(value)):
             progress.lost_codes[column] += lost
 
 

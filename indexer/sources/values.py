@@ -167,6 +167,10 @@ def as_stock(value: object) -> bool | None:
 def as_codes(value: object) -> Iterable[str]:
     """Yield the codes in a list or in a text that lists them."""
     for text in as_texts(value):
+        if text.isalnum():  # as nearly all are: nothing to part and nothing to mend
+            if 3 <= len(text) <= 64:
+                yield text
+            continue
         for part in _parts(text):
             code = _mended_code(part)
             if 3 <= len(code) <= 64 and any(mark.isalnum() for mark in code):
@@ -186,6 +190,8 @@ def _mended_code(text: str) -> str:
 
 def lost_codes(value: object) -> int:
     """Count the codes in a value of which a spreadsheet kept the first digits alone (4.006E+12)."""
+    if not any(isinstance(leaf, str) and "+" in leaf for leaf in _leaves([value])):
+        return 0
     return sum(
         "+" in text and any(part and not _mended_code(part) for part in _parts(text))
         for text in as_texts(value)
