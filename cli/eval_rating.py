@@ -22,7 +22,9 @@ Layout = Annotated[str, typer.Option(help="Of the judgments; auto recognises it.
 QueryTexts = Annotated[
     Path | None, typer.Option("--queries", help="Query ids and texts, where judgments lack texts.")
 ]
-RatingFiles = Annotated[list[Path], typer.Argument(help="Files that dsv3 eval rate has written.")]
+RatingFiles = Annotated[
+    list[Path], typer.Argument(help="Files that dsv3 eval rate has written, or tables with grades.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one object.")]
 
 
@@ -272,9 +274,9 @@ def _qrels(path: Path, layout: str, queries: Path | None) -> Qrels:
 
 
 def _ratings(paths: Sequence[Path]) -> list[Rating]:
-    from ..eval.rating.ratings import read_ratings
+    from ..eval.rating.merge import read_grades
 
-    return [rating for path in paths for rating in read_ratings(path)]
+    return [rating for path in paths for rating in read_grades(path)]
 
 
 def _show_agreement(found: Sequence[Agreement]) -> None:

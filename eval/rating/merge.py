@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import median_low
 
 from ...errors import InputError
+from ..judgments.load import load_qrels
 from ..judgments.rows import kind_of
 from ..judgments.tables import write_judgments
 from ..judgments.trec import write_trec_qrels
 from ..qrels import Qrels
 from .agreement import agree, controls, grades_by_rater
-from .ratings import Judged, Rating
+from .ratings import GRADES, Judged, Rating, name_of_model, read_ratings
 
 _TABLES = {"csv", "tsv", "jsonl", "ndjson", "json", "parquet"}
 
@@ -45,6 +46,47 @@ class Merged:
     overruled: int
     kept: int
     refused: tuple[Refused, ...]
+
+
+def read_grades(path: Path) -> list[Rating]:
+    """Read what raters said: lines of `dsv3 eval rate`, or judgments in any layout.
+
+    Who gave a grade of a judgment is told by its rater; where none is named, by the file's name.
+
+    Raises:
+        InputError: no such file; it cannot be read as either; its grades are not 0 to 3; or it
+            says that queries are judged whole, which no rating can.
+
+    """
+    if path.is_file() and _holds_objects(path):
+        return read_ratings(path)
+    qrels = load_qrels(path)
+    if qrels.gains is not None:
+        raise InputError(f"{path}: its grades have gains of their own, and join no others")
+    if qrels.complete:
+        raise InputError(
+            f"{path}: by the product * it judges whole queries ({len(qrels.complete):,}), which "
+            "no rating can; give it first, as the judgments"
+        )
+    unnamed = name_of_model(path.name.partition(".")[0])
+    found = [
+        Rating(query, qrels.text(query), product, grade, qrels.rater(query, product) or unnamed)
+        for query, judged in qrels.grades.items()
+        for product, grade in judged.items()
+    ]
+    for rating in found:
+        if rating.grade not in GRADES:
+            raise InputError(
+                f"{path}: grade {rating.grade} of {rating.text!r} and {rating.product!r} is none "
+                "of 0 to 3"
+            )
+    return found
+
+
+def _holds_objects(path: Path) -> bool:
+    """Say whether a file begins with an object of JSON, or is empty, as files of ratings do."""
+    with path.open("rb") as file:
+        return file.read(4096).lstrip()[:1] in {b"{", b""}
 
 
 def merge_ratings(

@@ -15,7 +15,7 @@ from dsv3.eval.judgments.collections import ESCI_GAINS
 from dsv3.eval.judgments.load import load_qrels
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.rating.agreement import agree, measure_agreement
-from dsv3.eval.rating.merge import merge_ratings, write_qrels
+from dsv3.eval.rating.merge import merge_ratings, read_grades, write_qrels
 from dsv3.eval.rating.ratings import Rating
 
 Runner = Callable[..., CompletedProcess[str]]
@@ -216,3 +216,43 @@ def test_the_commands(dsv3: Runner, tmp_path: Path) -> None:
     assert none.returncode == 2
     assert "no rating may enter" in none.stderr
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_tables_of_grades_are_merged_as_ratings_are(dsv3: Runner, tmp_path: Path) -> None:
+    qrels = judged()
+    write_qrels(qrels, tmp_path / "j.csv")
+    ratings = rated(qrels, "anna", 0.05, 1)
+    anna = tmp_path / "anna.csv"
+    anna.write_text(
+        "query,product_id,grade,rater\n"
+        + "".join(f"{r.query},{r.product},{r.grade},anna\n" for r in ratings),
+        encoding="utf-8",
+    )
+    done = dsv3("eval", "merge", tmp_path / "j.csv", anna, "--out", tmp_path / "whole.csv")
+    assert done.returncode == 0, done.stderr
+    assert "24 added, 0 overruled, 96 rated anew" in done.stdout
+    assert load_qrels(tmp_path / "whole.csv").shares() == {"human": 0.8, "anna": 0.2}
+    assert sorted(read_grades(anna), key=str) == sorted(ratings, key=str)
+
+
+@pytest.mark.parametrize("name", ["second go.tsv", "second go.qrels"])
+def test_a_file_speaks_for_raters_it_does_not_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    table = name.endswith("tsv")
+    path.write_text("query\tproduct_id\tgrade\nhat\tp\t2\n" if table else "hat 0 p 2\n", "utf-8")
+    assert read_grades(path) == [Rating("hat", "hat", "p", 2, "second-go")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("query,product_id,grade\nhat,p,7\n", "grade 7 of 'hat' and 'p' is none of 0 to 3"),
+        ("query,product_id,grade\nhat,p,2\nhat,*,0\n", "judges whole queries"),
+        ("query,product_id,esci_label\nhat,p,E\n", "gains of their own"),
+    ],
+)
+def test_tables_that_are_no_ratings_are_refused(tmp_path: Path, lines: str, message: str) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(lines, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_grades(path)
