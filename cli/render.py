@@ -123,6 +123,7 @@ def _lanes(hit: Hit) -> str:
     for name, lane in hit.explanation.lanes.items():
         rank = f"#{lane.rank}" if lane.rank else "-"
         parts.append(f"{name} {rank} {lane.score:.3f}")
+    parts += [f"{name} {value:+.3f}" for name, value in hit.explanation.evidence.items()]
     return "\n".join(parts)
 
 

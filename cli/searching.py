@@ -38,6 +38,10 @@ def search(
         float | None,
         typer.Option(help="Share of the nearest-neighbour lane, 0 to 1, instead of the shop's."),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out a stage of understanding the query, such as spelling."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why each product stands where it does.")
     ] = False,
@@ -60,6 +64,8 @@ def search(
         ranking = retriever.settings.ranking
         if dense_weight is not None:
             ranking = replace(ranking, dense_weight=dense_weight)
+        if without:
+            ranking = replace(ranking, without=(*ranking.without, *without))
         results = retriever.retrieve(
             query,
             k,

@@ -31,12 +31,15 @@ class Ranking:
         candidates: products each lane puts forward to be ranked together.
         dense_floor: a product found by no keyword counts as a match only where its similarity
             is at least this share of the nearest product's.
+        without: names of stages of understanding a query that are left out, see
+            `retriever/understanding/understand.py`.
     """
 
     boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     dense_weight: float = 0.6
     candidates: int = 200
     dense_floor: float = 0.6
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("dense_weight", "dense_floor"):

@@ -25,6 +25,8 @@ def typed(kind: type[_T], stored: object) -> _T:
 def _value(name: str, hint: Any, value: object) -> object:
     if hint is not None and is_dataclass(hint):
         return typed(hint, value)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and isinstance(value, list):
+        value = tuple(value)
     if hint is not None and not _fits(hint, value):
         raise TypeError(f"{name} is {_shown(value)}")
     return value
@@ -39,6 +41,8 @@ def _fits(hint: Any, value: object) -> bool:
     if origin is Mapping:
         _, of = get_args(hint)
         return isinstance(value, dict) and all(_fits(of, each) for each in value.values())
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(get_args(hint)[0], each) for each in value)
     if hint in (int, float):
         wanted = int if hint is int else (int, float)
         return isinstance(value, wanted) and not isinstance(value, bool)

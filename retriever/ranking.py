@@ -30,6 +30,8 @@ from .fusion import convex_combination
 from .query import Query
 from .results import Explanation, LaneScore
 from .sorting import sort_rows
+from .understanding.base import Understanding
+from .understanding.understand import EVIDENCE, understand
 
 BoolArray = npt.NDArray[np.bool_]
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -101,12 +103,14 @@ class Read:
 
     Attributes:
         query: what was asked.
-        words: None where only the dense lane is asked.
+        understood: what is meant by it.
+        words: of it as the keyword index knows them; None where only the dense lane is asked.
         codes: rows whose id or code is the whole text.
         trace: what was done so far.
     """
 
     query: Query
+    understood: Understanding
     words: ParsedQuery | None
     codes: RowArray
     trace: Trace
@@ -176,6 +180,8 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     """Rank the products for a query that was read and whose neighbours were found."""
     lanes = _lanes(read, scope, near)
     fused = convex_combination(lanes, _weights(read, scope))
+    joined, evidence = fused.rows, _evidence(read, scope, fused.rows)
+    fused = _weighed(fused, evidence)
     matches = _word_matches(read, scope, np.union1d(fused.rows, read.codes))
     if near is not None and read.words is not None:
         floor = scope.ranking.dense_floor * near.nearness
@@ -184,7 +190,7 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     ranked = _page(read, scope, fused, matches)
     if not read.query.explain:
         return ranked
-    explanations = _explain(ranked.page.rows, lanes, read.codes)
+    explanations = _explain(ranked.page.rows, lanes, read.codes, joined, evidence)
     return Ranked(ranked.page, ranked.total, ranked.trace, ranked.matching, explanations)
 
 
@@ -238,11 +244,19 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
     with _timed("read", [trace]):
         codes = scope.within(lexical.find_code(query.text))
         words = None
+        understood = Understanding(typed=query.text, text=query.text)
         if query.mode != "dense":
-            words = lexical.read(query.text, scope.ranking.boosts, prefix=query.prefix)
-            if words.text != query.text and query.mode == "hybrid":
-                trace.plan["spelling"] = f"read as {words.text[:200]!r}"
-    return Read(query, words, codes, trace)
+            understood = understand(
+                query.text, scope.snapshot, prefix=query.prefix, without=scope.ranking.without
+            )
+            words = lexical.read(
+                understood.text,
+                scope.ranking.boosts,
+                words=understood.words,
+                prefix=query.prefix,
+            )
+            trace.plan.update(understood.told)
+    return Read(query, understood, words, codes, trace)
 
 
 # -- the dense lane ------------------------------------------------------------------------
@@ -266,7 +280,7 @@ def _query_vectors(read: Sequence[Read], scope: Scope, encode: Encode) -> FloatA
     so that what comes after that product is like it.
     """
     plain = [each for each in read if not len(each.codes)]
-    texts = [each.query.text if each.words is None else each.words.text for each in plain]
+    texts = [each.understood.text for each in plain]
     encoded = iter(encode(texts)) if texts else iter(())
     return np.stack([_code_vector(e, scope) if len(e.codes) else next(encoded) for e in read])
 
@@ -356,6 +370,29 @@ def _weights(read: Read, scope: Scope) -> Mapping[str, float]:
     weight = scope.ranking.dense_weight
     read.trace.plan["fusion"] = f"{weight:g} x dense + {1 - weight:g} x lexical, each by its best"
     return {"dense": weight, "lexical": 1 - weight}
+
+
+def _evidence(read: Read, scope: Scope, rows: RowArray) -> Mapping[str, FloatVector]:
+    """Return what speaks for and against rows, weighed, by the stage that it comes from."""
+    if read.query.mode == "dense":
+        return {}
+    found = {}
+    with _timed("evidence", [read.trace]):
+        for name, evidence in EVIDENCE.items():
+            if name in scope.ranking.without:
+                continue
+            values = evidence.of(read.understood, scope.snapshot, rows)
+            if values is not None:
+                found[name] = values * np.float32(evidence.weight)
+    return found
+
+
+def _weighed(fused: Candidates, evidence: Mapping[str, FloatVector]) -> Candidates:
+    """Add what speaks for and against candidates to their scores."""
+    if not evidence:
+        return fused
+    scores = fused.scores + np.sum(list(evidence.values()), axis=0, dtype=np.float32)
+    return Candidates.ordered(fused.rows, scores)
 
 
 def _word_matches(read: Read, scope: Scope, candidates: RowArray) -> WordMatches:
@@ -449,13 +486,23 @@ def _cut(ranking: Candidates, query: Query) -> Candidates:
 
 
 def _explain(
-    rows: RowArray, lanes: Mapping[str, Candidates], codes: RowArray
+    rows: RowArray,
+    lanes: Mapping[str, Candidates],
+    codes: RowArray,
+    joined: RowArray,
+    evidence: Mapping[str, FloatVector],
 ) -> dict[int, Explanation]:
+    places = {row: place for place, row in enumerate(joined.tolist())}
     tables = {name: _lane_scores(lane) for name, lane in lanes.items()}
     return {
         row: Explanation(
             {name: table[row] for name, table in tables.items() if row in table},
             exact_code=row in codes,
+            evidence={
+                name: float(values[places[row]])
+                for name, values in evidence.items()
+                if row in places and values[places[row]]
+            },
         )
         for row in rows.tolist()
     }

@@ -25,10 +25,17 @@ class LaneScore:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a product stands where it does; filled only when asked for."""
+    """Why a product stands where it does; filled only when asked for.
+
+    Attributes:
+        lanes: where each lane put it.
+        exact_code: whether its id or code is what was typed.
+        evidence: what each stage of understanding added to its score or took off.
+    """
 
     lanes: Mapping[str, LaneScore]
     exact_code: bool = False
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +29,7 @@ from ..candidates import EMPTY, NO_ROWS, Candidates, RowArray
 from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
-from .query import ParsedQuery, QueryBuilder
+from .query import ParsedQuery, QueryBuilder, Word, codes_within
 from .spelling import spelled_like
 
 if TYPE_CHECKING:
@@ -94,17 +94,28 @@ class LexicalIndex:
     def __len__(self) -> int:
         return self._searcher.num_docs
 
-    def read(self, text: str, boosts: Mapping[str, float], *, prefix: bool = False) -> ParsedQuery:
-        """Read a query once: correct its spelling, and find its terms and codes.
+    def words(self, text: str) -> tuple[Word, ...]:
+        """Return the words of a text, each said as it stands."""
+        return tuple(Word.of(term) for term in self._analysis.terms(text))
+
+    def read(
+        self,
+        text: str,
+        boosts: Mapping[str, float],
+        *,
+        words: Sequence[Word] | None = None,
+        prefix: bool = False,
+    ) -> ParsedQuery:
+        """Read a query once: find its terms and codes.
 
         Args:
-            text: what the shopper typed.
+            text: what is looked for.
             boosts: field → weight; a field that is missing is not searched.
+            words: those of the text, where more is known of them than it says.
             prefix: let the last word match any term that begins with it.
         """
-        return self._queries.parse(
-            self.spelling_corrected(text, prefix=prefix), boosts, prefix=prefix
-        )
+        asked = self.words(text) if words is None else words
+        return self._queries.parse(asked, boosts, codes=codes_within(text), prefix=prefix)
 
     def search(self, query: ParsedQuery, k: int, *, rows: BoolArray | None = None) -> Candidates:
         """Return the k best rows that hold any term of the query.

@@ -22,18 +22,46 @@ _SHARE_TO_MATCH = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedQuery:
-    """What a shopper typed, read once: candidates, the match set and its count come from it.
+class Form:
+    """One way in which products say a word.
 
     Attributes:
-        text: the text, spelling-corrected.
+        terms: as analysis makes them; several have to stand side by side, in this order.
+        weight: what a match counts, beside that of the word as typed.
+    """
+
+    terms: tuple[str, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing that a query asks for: a product has it if it has any of its forms."""
+
+    forms: tuple[Form, ...]
+
+    @classmethod
+    def of(cls, *terms: str) -> Word:
+        """Return the word that is said in one way."""
+        return cls((Form(terms),))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Return the terms as typed."""
+        return self.forms[0].terms
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """A query read once: candidates, the match set and its count come from it.
+
+    Attributes:
         ranking: matches whatever holds any term or code of it; None where it holds no term.
         matching: matches what holds most of its terms.
         most_ranked: no more products than that match `ranking`.
         most_matching: no more products than that match `matching`.
     """
 
-    text: str
     ranking: tantivy.Query | None
     matching: tantivy.Query | None
     most_ranked: int = 0
@@ -54,13 +82,26 @@ class QueryBuilder:
         self._query = tantivy.Query
         self._occur = tantivy.Occur
 
-    def parse(self, text: str, boosts: Mapping[str, float], *, prefix: bool = False) -> ParsedQuery:
-        """Build both queries of a text from the same terms.
+    def parse(
+        self,
+        words: Sequence[Word],
+        boosts: Mapping[str, float],
+        *,
+        codes: Iterable[str] = (),
+        prefix: bool = False,
+    ) -> ParsedQuery:
+        """Build both queries of the same words.
 
-        Of one or two terms all have to be there to match as a whole, of more three quarters.
+        Of one or two words all have to be there to match as a whole, of more three quarters.
+
+        Args:
+            words: what is asked for.
+            boosts: field → weight; a field that is missing is not searched.
+            codes: normalised; products that have one rank higher.
+            prefix: let the last word match any term that begins with it.
         """
-        parts, most = self._terms(text, boosts, prefix=prefix)
-        codes = self._codes_within(text)
+        parts, most = self._words(words[:_MOST_TERMS], boosts, prefix=prefix)
+        codes = self._codes(codes)
         ranking = matching = None
         needed = 1
         if parts or codes:
@@ -72,8 +113,8 @@ class QueryBuilder:
                 [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
             )
         if codes:
-            return ParsedQuery(text, ranking, matching, self._searcher.num_docs, most // needed)
-        return ParsedQuery(text, ranking, matching, most, most // needed)
+            return ParsedQuery(ranking, matching, self._searcher.num_docs, most // needed)
+        return ParsedQuery(ranking, matching, most, most // needed)
 
     def code(self, text: str) -> tantivy.Query | None:
         """Build a query for products whose id or code equals the whole text."""
@@ -99,20 +140,39 @@ class QueryBuilder:
         also = self._query.const_score_query(among, score)
         return self._query.boolean_query([(self._occur.Must, query), (occur, also)])
 
-    def _terms(
-        self, text: str, boosts: Mapping[str, float], *, prefix: bool
+    def _words(
+        self, words: Sequence[Word], boosts: Mapping[str, float], *, prefix: bool
     ) -> tuple[list[tantivy.Query], int]:
-        """Return a query for each term, and how many matches they have at most, added up."""
-        terms = self._analysis.terms(text)[:_MOST_TERMS]
+        """Return a query for each word, and how many matches they have at most, added up."""
         fields = {field: boost for field, boost in boosts.items() if boost > 0}
-        unfinished = terms[-1:] if prefix else []
+        unfinished = words[-1:] if prefix else ()
         parts, most = [], self._searcher.num_docs * len(unfinished)
-        for term in terms[: len(terms) - len(unfinished)]:
-            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
-            parts.append(self._each_field(fields, term, counts))
-            most += sum(counts.values())
-        parts += [self._each_prefixed(fields, start) for start in unfinished]
+        for word in words[: len(words) - len(unfinished)]:
+            forms = [self._form(fields, form) for form in word.forms]
+            parts.append(self._best(query for query, _ in forms))
+            most += sum(count for _, count in forms)
+        parts += [self._each_prefixed(fields, word.terms[-1]) for word in unfinished]
         return parts, most
+
+    def _form(self, fields: Mapping[str, float], form: Form) -> tuple[tantivy.Query, int]:
+        """Return a query for one form of a word, and how many matches it has at most."""
+        weighted = {field: boost * form.weight for field, boost in fields.items()}
+        if len(form.terms) == 1:
+            term = form.terms[0]
+            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
+            return self._each_field(weighted, term, counts), sum(counts.values())
+        counts = {
+            field: min(self._searcher.doc_freq(field, term) for term in form.terms)
+            for field in fields
+        }
+        phrases = self._best(
+            self._query.boost_query(
+                self._query.phrase_query(self._schema, field, list(form.terms)), weighted[field]
+            )
+            for field, count in counts.items()
+            if count
+        )
+        return phrases, sum(counts.values())
 
     def _each_field(
         self, fields: Mapping[str, float], term: str, counts: Mapping[str, int]
@@ -168,13 +228,17 @@ class QueryBuilder:
         """Tell whether any product has a term in any of the fields."""
         return any(self._searcher.doc_freq(field, term) for field in fields)
 
-    def _codes_within(self, text: str) -> list[tantivy.Query]:
-        """Build a query for every word that looks like a code, such as TN-2110."""
-        words = {normalise_code(word) for word in text.split()[:_MOST_TERMS]}
+    def _codes(self, codes: Iterable[str]) -> list[tantivy.Query]:
+        """Build a query for each code, as it would be written without signs."""
         return [
             self._query.boost_query(
-                self._query.term_query(self._schema, "code", word, "basic"), _CODE_BOOST
+                self._query.term_query(self._schema, "code", code, "basic"), _CODE_BOOST
             )
-            for word in sorted(words)
-            if len(word) >= _SHORTEST_CODE and any(c.isdigit() for c in word)
+            for code in codes
         ]
+
+
+def codes_within(text: str) -> list[str]:
+    """Return every word that looks like a code, such as TN-2110, normalised."""
+    words = {normalise_code(word) for word in text.split()[:_MOST_TERMS]}
+    return sorted(w for w in words if len(w) >= _SHORTEST_CODE and any(c.isdigit() for c in w))

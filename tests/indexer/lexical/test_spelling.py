@@ -51,12 +51,13 @@ def test_words_are_put_right(index: LexicalIndex, typed: str, meant: str) -> Non
 
 def test_an_unfinished_word_is_left_alone(index: LexicalIndex) -> None:
     assert index.spelling_corrected("wireles keybo", prefix=True) == "wireless keybo"
-    found = index.search(index.read("wireles mous", DEFAULT_BOOSTS, prefix=True), 9)
+    text = index.spelling_corrected("wireles mous", prefix=True)
+    found = index.search(index.read(text, DEFAULT_BOOSTS, prefix=True), 9)
     assert found.rows.tolist()[0] == 0
 
 
 def test_what_was_meant_is_found_and_ranked_as_if_it_were_typed(index: LexicalIndex) -> None:
-    query = index.read("laser pritner", DEFAULT_BOOSTS)
+    query = index.read(index.spelling_corrected("laser pritner"), DEFAULT_BOOSTS)
     meant = index.search(index.read("laser printer", DEFAULT_BOOSTS), 9)
     typed = index.search(query, 9)
     assert typed.rows.tolist() == meant.rows.tolist()

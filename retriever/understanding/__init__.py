@@ -1,0 +1,1 @@
+"""What a shopper means, read before anything is searched: one stage a file."""

@@ -1,0 +1,44 @@
+"""The stages in which a query is understood, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ...errors import InputError
+from ...indexer.snapshot import Snapshot
+from .base import Evidence, Stage, Understanding
+from .spelling import spelling
+from .words import words
+
+STAGES: dict[str, Stage] = {
+    "spelling": spelling,
+    "words": words,
+}
+"""The stages in their order, by the names that switch them off; `words` cannot be."""
+
+EVIDENCE: dict[str, Evidence] = {}
+"""What speaks for and against a product, by the name of the stage that read it."""
+
+
+def understand(
+    text: str, snapshot: Snapshot, *, prefix: bool = False, without: Collection[str] = ()
+) -> Understanding:
+    """Read a query.
+
+    Args:
+        text: what was typed.
+        snapshot: the generation, whose own words and values tell what can be meant.
+        prefix: whether the last word may be unfinished.
+        without: names of the stages to leave out.
+
+    Raises:
+        InputError: there is no stage of a name.
+    """
+    known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE)) if name != "words"]
+    if unknown := sorted(set(without) - set(known)):
+        raise InputError(f"no stage {unknown[0]!r} to leave out; there are {', '.join(known)}")
+    query = Understanding(typed=text, text=text, prefix=prefix)
+    for name, stage in STAGES.items():
+        if name not in without:
+            query = stage(query, snapshot)
+    return query
