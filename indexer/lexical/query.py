@@ -101,18 +101,18 @@ class QueryBuilder:
             prefix: let the last word match any term that begins with it.
         """
         parts, most = self._words(words[:_MOST_TERMS], boosts, prefix=prefix)
-        codes = self._codes(codes)
+        coded = self._codes(codes)
         ranking = matching = None
         needed = 1
-        if parts or codes:
-            should = [(self._occur.Should, part) for part in (*parts, *codes)]
+        if parts or coded:
+            should = [(self._occur.Should, part) for part in (*parts, *coded)]
             ranking = self._query.boolean_query(should)
         if parts:
             needed = len(parts) if len(parts) <= 2 else int(_SHARE_TO_MATCH * len(parts) + 0.5)
             matching = self._query.boolean_query(
                 [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
             )
-        if codes:
+        if coded:
             return ParsedQuery(ranking, matching, self._searcher.num_docs, most // needed)
         return ParsedQuery(ranking, matching, most, most // needed)
 
