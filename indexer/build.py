@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +35,8 @@ from ..progress import Progress
 from .catalog import Catalog
 from .columns.read import Columns
 from .columns.write import ColumnsWriter
+from .forward import DERIVATION as FORWARD
+from .forward import ForwardIndex, ForwardWriter
 from .generation import FORMAT, Held, Manifest, describe_files, now, opening_fault
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
@@ -155,8 +158,19 @@ class _Previous:
 
     @property
     def derived_alike(self) -> bool:
+        """Tell whether its columns and its forward index hold what would be found now."""
+        return self.columns_alike and self.forward is not None
+
+    @property
+    def columns_alike(self) -> bool:
         """Tell whether its columns hold the quantities that would be found now."""
         return self.manifest.quantities == DERIVATION
+
+    @cached_property
+    def forward(self) -> ForwardIndex | None:
+        """Return its terms by row; None where these would be other ones now."""
+        alike = self.manifest.forward == FORWARD
+        return ForwardIndex(self.folder / "forward") if alike else None
 
     @classmethod
     def open(cls, shop: Shop, digest: str) -> _Previous | None:
@@ -243,13 +257,19 @@ class _Build:
             ProductWriter(
                 folder / "products", self.previous.products if self.previous else None
             ) as products,
+            ForwardWriter(
+                folder / "forward",
+                self.analysis,
+                previous=self.previous.forward if self.previous else None,
+            ) as forward,
         ):
-            texts = self._texts(scan, keywords, columns, products)
+            texts = self._texts(scan, keywords, columns, products, forward)
             stats = self._encode(cache, texts)
             changed, deleted = scan.ledger, scan.deleted
             self._lexical(keywords)
             self._columns(columns, np.concatenate([changed.rows, deleted]))
             self._products(products, deleted)
+            self._forward(forward, deleted)
         for begin in range(0, len(changed), _READ_AT_ONCE):
             part = slice(begin, begin + _READ_AT_ONCE)
             changed.entries["tokens"][part] = cache.token_counts(
@@ -263,6 +283,7 @@ class _Build:
         keywords: LexicalWriter,
         columns: ColumnsWriter,
         products: ProductWriter,
+        forward: ForwardWriter,
     ) -> Iterator[str]:
         """Yield the text of every product that is there, its other parts written."""
         template = Template(self.settings.template)
@@ -273,8 +294,11 @@ class _Build:
                 continue
             text = template.fill(change.product)
             document = LexicalDocument.of(change.row, change.product)
-            if scan.note(text, document):
+            changed = scan.note(text, document)
+            if changed:
                 keywords.add(document)
+            if changed or (self.previous is not None and self.previous.forward is None):
+                forward.add(change.row, change.product)
             columns.add(change.row, change.product)
             products.add(change.row, change.product)
             yield text
@@ -309,7 +333,7 @@ class _Build:
 
     def _columns(self, columns: ColumnsWriter, changed: RowArray) -> None:
         self.progress.start("columns", None)
-        if self.previous is not None and self.previous.derived_alike:
+        if self.previous is not None and self.previous.columns_alike:
             columns.keep(Columns(self.previous.folder / "columns"), changed)
         elif self.previous is not None:
             for row, product in self._unchanged():
@@ -322,6 +346,12 @@ class _Build:
             for row, product in self._unchanged():  # an old generation held none
                 products.add(row, product)
         products.finish(deleted)
+
+    def _forward(self, forward: ForwardWriter, deleted: RowArray) -> None:
+        if self.previous is not None and self.previous.forward is None:
+            for row, product in self._unchanged():
+                forward.add(row, product)
+        forward.finish(deleted)
 
     def _unchanged(self) -> Iterator[tuple[int, Product]]:
         """Yield the products that the last generation holds and that have not changed since."""
@@ -458,6 +488,7 @@ class _Build:
             catalog=self.identity,
             mark=self.catalog.mark(self.sequence),
             quantities=DERIVATION,
+            forward=FORWARD,
         )
 
 

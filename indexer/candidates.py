@@ -53,6 +53,14 @@ class Candidates:
         """Return those for which a mask of the candidates is true."""
         return Candidates(self.rows[kept], self.scores[kept])
 
+    def and_extra(self, others: Candidates) -> Candidates:
+        """Return these and after them others that were only scored."""
+        return Candidates(
+            np.concatenate([self.rows, others.rows]),
+            np.concatenate([self.scores, others.scores]),
+            self.extra + len(others),
+        )
+
     def followed_by(self, rows: RowArray) -> Candidates:
         """Return these candidates and after them those of `rows` that are new, with score 0."""
         new = rows[~np.isin(rows, self.rows)]

@@ -54,6 +54,7 @@ class Manifest:
             this was noted.
         mark: the catalog's mark of the last change it has seen; None where there is none.
         quantities: the `DERIVATION` of the quantities in its columns; 0 where there are none.
+        forward: the `DERIVATION` of the terms in its forward index; 0 where it has none.
     """
 
     format: int
@@ -71,6 +72,7 @@ class Manifest:
     catalog: int | None = None
     mark: int | None = None
     quantities: int = 0
+    forward: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> Self:

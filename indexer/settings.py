@@ -31,6 +31,8 @@ class Ranking:
         candidates: products each lane puts forward to be ranked together.
         dense_floor: a product found by no keyword counts as a match only where its similarity
             is at least this share of the nearest product's.
+        floor: a product found by no keyword is shown only where a learned ranker gives it at least
+            this probability of being right.
         without: names of stages of understanding a query that are left out, see
             `retriever/understanding/understand.py`.
     """
@@ -39,10 +41,11 @@ class Ranking:
     dense_weight: float = 0.6
     candidates: int = 200
     dense_floor: float = 0.6
+    floor: float = 0.05
     without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("dense_weight", "dense_floor"):
+        for name in ("dense_weight", "dense_floor", "floor"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
         if self.candidates < 1:

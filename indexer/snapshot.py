@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .columns.read import Columns
+    from .forward import ForwardIndex
     from .vectors.base import VectorIndex
 
 _Part = TypeVar("_Part")
@@ -66,6 +67,14 @@ class Snapshot:
         """Return the keyword index."""
         analysis = Analysis(self.manifest.language)
         return self._whole(lambda: LexicalIndex(self._place / "lexical", analysis))
+
+    @cached_property
+    def forward(self) -> ForwardIndex | None:
+        """Return the terms by row; None in a generation that was made before there were any."""
+        from .forward import ForwardIndex
+
+        folder = self._place / "forward"
+        return self._whole(lambda: ForwardIndex(folder)) if folder.is_dir() else None
 
     @cached_property
     def columns(self) -> Columns:

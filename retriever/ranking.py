@@ -25,9 +25,11 @@ from ..indexer.columns.base import TextColumn
 from ..indexer.lexical.query import ParsedQuery
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
+from .features import Evidenced, FloatMatrix, features
 from .filters.rows import fields_without_values, named_fields, passing_rows
 from .fusion import convex_combination
 from .query import Query
+from .ranker import Ranker
 from .results import Explanation, LaneScore
 from .sorting import sort_rows
 from .understanding.base import Understanding
@@ -72,11 +74,13 @@ class Scope:
         snapshot: the generation.
         ranking: how lanes are searched and joined.
         mask: by row, whether the filter lets it pass; None without a filter.
+        ranker: the shop's, or the one that comes with the package; None where there is none.
     """
 
     snapshot: Snapshot
     ranking: Ranking
     mask: BoolArray | None
+    ranker: Ranker | None = None
 
     def passing(self) -> BoolArray:
         """Return a mask of all products that pass the filter."""
@@ -138,6 +142,30 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """Candidates in their final order.
+
+    Attributes:
+        ranking: best first.
+        ranker: what ranked them; None where their joined scores do.
+        features: (n, features) in the ranking's order.
+    """
+
+    ranking: Candidates
+    ranker: Ranker | None = None
+    features: FloatMatrix | None = None
+
+    def contributions(self, rows: RowArray) -> Mapping[int, Mapping[str, float]]:
+        """Return what each feature adds to the score of some rows, the largest first."""
+        if self.ranker is None or self.features is None:
+            return {}
+        places = {row: place for place, row in enumerate(self.ranking.rows.tolist())}
+        known = [row for row in rows.tolist() if row in places]
+        made = self.ranker.contributions(self.features[[places[row] for row in known]])
+        return dict(zip(known, made, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class WordMatches:
     """Rows that match the words as a whole.
 
@@ -153,7 +181,11 @@ class WordMatches:
 
 
 def rank(
-    queries: Sequence[Query], snapshot: Snapshot, ranking: Ranking, encode: Encode
+    queries: Sequence[Query],
+    snapshot: Snapshot,
+    ranking: Ranking,
+    encode: Encode,
+    ranker: Ranker | None = None,
 ) -> list[Ranked]:
     """Rank the products of a generation for each of several queries.
 
@@ -162,10 +194,11 @@ def rank(
         snapshot: the generation.
         ranking: how lanes are searched and joined.
         encode: n texts → (n, dim) query vectors; called once, in hybrid and dense mode only.
+        ranker: ranks the candidates in hybrid mode, where it was trained for the encoder.
     """
     traces = [Trace() for _ in queries]
     with _timed("filter", traces if queries and queries[0].where is not None else []):
-        scope = Scope(snapshot, ranking, _filter(queries, snapshot, traces))
+        scope = Scope(snapshot, ranking, _filter(queries, snapshot, traces), ranker)
     _tell_currencies(queries, scope, traces)
     read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
     nearest = iter(_nearest(read, scope, encode))
@@ -179,18 +212,23 @@ def rank(
 def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     """Rank the products for a query that was read and whose neighbours were found."""
     lanes = _lanes(read, scope, near)
-    fused = convex_combination(lanes, _weights(read, scope))
-    joined, evidence = fused.rows, _evidence(read, scope, fused.rows)
-    fused = _weighed(fused, evidence)
-    matches = _word_matches(read, scope, np.union1d(fused.rows, read.codes))
-    if near is not None and read.words is not None:
-        floor = scope.ranking.dense_floor * near.nearness
-        fused = _drop_far(fused, lanes["dense"], matches, floor)
-    fused = _put_first(read.codes, fused)
-    ranked = _page(read, scope, fused, matches)
+    joined = convex_combination(lanes, _weights(read, scope))
+    evidence = _evidence(read, scope, joined.rows)
+    matches = _word_matches(read, scope, np.union1d(joined.rows, read.codes))
+    ranker = _ranker(read, scope, joined)
+    if ranker is None:
+        scored = Scored(_weighed(joined, evidence))
+        if near is not None and read.words is not None:
+            floor = scope.ranking.dense_floor * near.nearness
+            scored = Scored(_drop_far(scored.ranking, lanes["dense"], matches, floor))
+    else:
+        with _timed("rank", [read.trace]):
+            scored = _learned(read, scope, ranker, lanes, joined, matches, evidence)
+    ranked = _page(read, scope, _put_first(read.codes, scored.ranking), matches)
     if not read.query.explain:
         return ranked
-    explanations = _explain(ranked.page.rows, lanes, read.codes, joined, evidence)
+    rows = ranked.page.rows
+    explanations = _explain(rows, lanes, read.codes, joined.rows, evidence, scored)
     return Ranked(ranked.page, ranked.total, ranked.trace, ranked.matching, explanations)
 
 
@@ -350,6 +388,11 @@ def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candi
     if near is not None:
         lexical = lanes.get("lexical", EMPTY)
         lanes["dense"] = _with_similarity(near, lexical.rows, scope)
+        if read.words is not None:
+            with _timed("lexical", [read.trace]):
+                rest = np.setdiff1d(near.candidates.rows, lexical.rows)
+                scored = scope.snapshot.lexical.scores(read.words, rest)
+                lanes["lexical"] = lexical.and_extra(scored)
     return lanes
 
 
@@ -385,6 +428,94 @@ def _evidence(read: Read, scope: Scope, rows: RowArray) -> Mapping[str, FloatVec
             if values is not None:
                 found[name] = values * np.float32(evidence.weight)
     return found
+
+
+def _ranker(read: Read, scope: Scope, joined: Candidates) -> Ranker | None:
+    """Return the learned ranker; None where it is off, or knows nothing of this generation."""
+    if read.query.mode != "hybrid" or "ranker" in scope.ranking.without or not len(joined):
+        return None
+    manifest, ranker = scope.snapshot.manifest, scope.ranker
+    if ranker is None or ranker.about.encoder != manifest.encoder["name"]:
+        read.trace.plan["ranker"] = (
+            f"none was trained for the encoder {manifest.encoder['name']!r}; train one with: "
+            "dsv3 tune"
+        )
+        return None
+    if scope.snapshot.forward is None:
+        read.trace.plan["ranker"] = "not used: the shop was indexed by an older version"
+        return None
+    return ranker
+
+
+def _learned(
+    read: Read,
+    scope: Scope,
+    ranker: Ranker,
+    lanes: Mapping[str, Candidates],
+    joined: Candidates,
+    matches: WordMatches,
+    evidence: Mapping[str, FloatVector],
+) -> Scored:
+    """Rank candidates by what a ranker makes of their features; drop what is hardly right."""
+    made = _features(read, scope, lanes, joined, matches, evidence)
+    scores = ranker.scores(made)
+    probable = ranker.probabilities(scores)
+    order = np.lexsort((joined.rows, -scores))
+    kept = (probable >= scope.ranking.floor) | np.isin(joined.rows, matches.rows)
+    order = order[kept[order]]
+    read.trace.plan["ranker"] = f"{ranker.form} over {made.shape[1]} features"
+    return Scored(Candidates(joined.rows[order], probable[order]), ranker, made[order])
+
+
+def _features(
+    read: Read,
+    scope: Scope,
+    lanes: Mapping[str, Candidates],
+    joined: Candidates,
+    matches: WordMatches,
+    evidence: Mapping[str, FloatVector],
+) -> FloatMatrix:
+    """Return the (n, features) of candidates that the lanes put forward."""
+    snapshot, words = scope.snapshot, read.understood.words
+    forward = snapshot.forward
+    if forward is None:
+        raise ValueError("the generation has no forward index")
+    rows = joined.rows
+    return features(
+        Evidenced(
+            rows=rows,
+            lanes=lanes,
+            joined=joined.scores,
+            vectors=snapshot.vectors.vectors(rows),
+            terms=forward.of(rows),
+            words=words,
+            rarity=snapshot.lexical.rarity(words),
+            whole=np.isin(rows, matches.rows),
+            evidence=evidence,
+        )
+    )
+
+
+def learnable(
+    queries: Sequence[Query], snapshot: Snapshot, ranking: Ranking, encode: Encode
+) -> Iterator[tuple[RowArray, FloatVector, FloatMatrix]]:
+    """Yield what a ranker is trained on: for each query the candidates, joined scores, features.
+
+    Args:
+        queries: what is asked in hybrid mode, with a text and without a filter.
+        snapshot: the generation.
+        ranking: how lanes are searched and joined.
+        encode: n texts → (n, dim) query vectors.
+    """
+    scope = Scope(snapshot, ranking, None)
+    read = [_read(query, scope, Trace()) for query in queries]
+    for each, near in zip(read, _nearest(read, scope, encode), strict=True):
+        lanes = _lanes(each, scope, near)
+        joined = convex_combination(lanes, _weights(each, scope))
+        evidence = _evidence(each, scope, joined.rows)
+        matches = _word_matches(each, scope, joined.rows)
+        made = _features(each, scope, lanes, joined, matches, evidence)
+        yield joined.rows, joined.scores, made
 
 
 def _weighed(fused: Candidates, evidence: Mapping[str, FloatVector]) -> Candidates:
@@ -491,7 +622,9 @@ def _explain(
     codes: RowArray,
     joined: RowArray,
     evidence: Mapping[str, FloatVector],
+    scored: Scored,
 ) -> dict[int, Explanation]:
+    contributions = scored.contributions(rows)
     places = {row: place for place, row in enumerate(joined.tolist())}
     tables = {name: _lane_scores(lane) for name, lane in lanes.items()}
     return {
@@ -503,6 +636,7 @@ def _explain(
                 for name, values in evidence.items()
                 if row in places and values[places[row]]
             },
+            features=contributions.get(row, {}),
         )
         for row in rows.tolist()
     }

@@ -30,12 +30,14 @@ class Explanation:
     Attributes:
         lanes: where each lane put it.
         exact_code: whether its id or code is what was typed.
-        evidence: what each stage of understanding added to its score or took off.
+        evidence: what each stage of understanding has to say for it, or against it.
+        features: what each feature added to a learned ranker's score, the largest first.
     """
 
     lanes: Mapping[str, LaneScore]
     exact_code: bool = False
     evidence: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

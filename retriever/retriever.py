@@ -25,6 +25,7 @@ from ..indexer.shop import Shop
 from ..indexer.snapshot import Snapshot
 from .facets import count_facets
 from .query import Mode, Query
+from .ranker import DEFAULT, Ranker, default_ranker
 from .ranking import Ranked, rank
 from .results import WARNINGS, Hit, Results
 from .sorting import Sort
@@ -159,6 +160,7 @@ class ECommRetriever(Closing):
             snapshot,
             ranking or self.settings.ranking,
             lambda texts: self._encode(texts, space),
+            self._ranker(),
         )
         answers = []
         for query, each in zip(queries, ranked, strict=True):
@@ -172,6 +174,10 @@ class ECommRetriever(Closing):
             answers.append(Results(hits, each.total, counted, each.trace.took, plan))
         total = (time.perf_counter() - begin) * 1000 / max(len(queries), 1)
         return [replace(each, took={**each.took, "total": total}) for each in answers]
+
+    def _ranker(self) -> Ranker | None:
+        """Return the package's ranker."""
+        return default_ranker() if DEFAULT.is_dir() else None
 
     def products(self) -> Iterator[Product]:
         """Stream all products of the live generation."""

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...closing import Closing
-from ..candidates import EMPTY, NO_ROWS, Candidates, RowArray
+from ..candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
 from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
@@ -145,6 +145,16 @@ class LexicalIndex:
             if np.count_nonzero(passes) >= k or len(found) < limit or limit >= len(self):
                 return Candidates(found.rows[passes][:k], found.scores[passes][:k])
             limit *= 4
+
+    def scores(self, query: ParsedQuery, rows: RowArray) -> Candidates:
+        """Return those of some rows that hold any term of the query, with their scores."""
+        if query.ranking is None or not len(rows):
+            return EMPTY
+        return self._run(self._queries.within(query.ranking, rows.tolist()), len(rows))
+
+    def rarity(self, words: Sequence[Word]) -> FloatVector:
+        """Return for each word the weight that BM25 gives it."""
+        return np.array([self._queries.rarity(word, TEXT_FIELDS) for word in words], np.float32)
 
     def matching(self, query: ParsedQuery) -> Candidates:
         """Return all rows that match the query as a whole, best first."""

@@ -224,6 +224,17 @@ class QueryBuilder:
             counts.update(dict(self._searcher.terms_with_prefix(field, term[0])))
         return nearest_term(word, term, counts.items())
 
+    def rarity(self, word: Word, fields: Iterable[str]) -> float:
+        """Return the weight that BM25 gives a word as typed, by the field that has it most often.
+
+        Of several terms side by side, that of the rarest.
+        """
+        often = (
+            max((self._searcher.doc_freq(field, term) for field in fields), default=0)
+            for term in word.terms
+        )
+        return max((self._rarity(count) for count in often), default=0.0)
+
     def is_known(self, term: str, fields: Iterable[str]) -> bool:
         """Tell whether any product has a term in any of the fields."""
         return any(self._searcher.doc_freq(field, term) for field in fields)

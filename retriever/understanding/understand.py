@@ -34,7 +34,7 @@ def understand(
     Raises:
         InputError: there is no stage of a name.
     """
-    known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE)) if name != "words"]
+    known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE, "ranker")) if name != "words"]
     if unknown := sorted(set(without) - set(known)):
         raise InputError(f"no stage {unknown[0]!r} to leave out; there are {', '.join(known)}")
     query = Understanding(typed=text, text=text, prefix=prefix)
