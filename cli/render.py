@@ -30,7 +30,7 @@ def hit_lines(results: Results, *, page: bool = False) -> Iterator[str]:
     """Yield a JSON object for each hit; if asked for, one more with what is true of them all."""
     for hit in results.hits:
         product = asdict(hit.product)
-        line = {"rank": hit.rank, "score": hit.score, **product}
+        line = {"rank": hit.rank, "score": hit.score, "variants": hit.variants, **product}
         if hit.explanation is not None:
             line["explanation"] = asdict(hit.explanation)
         yield orjson.dumps(line).decode()
@@ -59,7 +59,8 @@ def show_results(
         last = results.hits[-1].rank
         console.print(
             f"{results.hits[0].rank:,}-{last:,} of {results.total:,} products, "
-            f"{results.took['total']:.0f} ms",
+            f"{results.took['total']:.0f} ms"
+            + ("; every variant: --expand" if any(h.variants > 1 for h in results.hits) else ""),
             style="dim",
         )
     for name, values in results.facets.items():
@@ -73,8 +74,10 @@ def show_results(
 
 
 def _hits_table(results: Results, width: int, *, explain: bool) -> Table:
-    columns = ["#", "Title", "Brand", "Price", "Score", "Lanes"]
+    columns = ["#", "Title", "Brand", "Price", "Variants", "Score", "Lanes"]
     shown = columns if explain else columns[:-1]
+    if all(hit.variants == 1 for hit in results.hits):
+        shown = [name for name in shown if name != "Variants"]
     if width < _NARROW:
         shown.remove("Brand")
     rows = [dict(zip(columns, _hit_cells(hit), strict=True)) for hit in results.hits]
@@ -87,7 +90,7 @@ def _hits_table(results: Results, width: int, *, explain: bool) -> Table:
     for name in shown:
         table.add_column(
             name,
-            justify="right" if name in ("#", "Price", "Score") else "left",
+            justify="right" if name in ("#", "Price", "Variants", "Score") else "left",
             style="dim" if name in ("#", "Score", "Lanes") else "",
             overflow="ellipsis",
             no_wrap=name != "Title" or not explain,
@@ -105,6 +108,7 @@ def _hit_cells(hit: Hit) -> tuple[str, ...]:
         product.title,
         set_cell_size(product.brand or "", 20).rstrip(),
         _price(product.price, product.currency),
+        f"{hit.variants:,}" if hit.variants > 1 else "",
         f"{hit.score:.3f}",
         _lanes(hit),
     )

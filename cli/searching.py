@@ -34,6 +34,9 @@ def search(
     prefix: Annotated[
         bool, typer.Option("--prefix", help="The last word may be unfinished.")
     ] = False,
+    expand: Annotated[
+        bool, typer.Option("--expand", help="List each variant, instead of the best of a group.")
+    ] = False,
     dense_weight: Annotated[
         float | None,
         typer.Option(help="Share of the nearest-neighbour lane, 0 to 1, instead of the shop's."),
@@ -75,6 +78,7 @@ def search(
             facets=facet or [],
             sort=sort,
             prefix=prefix,
+            expand=expand,
             explain=explain,
             ranking=ranking,
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .catalog import Catalog
+    from .columns.groups import Groups
     from .columns.read import Columns
     from .forward import ForwardIndex
     from .vectors.base import VectorIndex
@@ -82,6 +83,19 @@ class Snapshot:
         from .columns.read import Columns
 
         return self._whole(lambda: Columns(self._place / "columns"))
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """Return which products are variants of one another; None where none are.
+
+        A shop without groups does not open its columns for it.
+        """
+        from .columns.groups import FIELD, Groups
+        from .columns.read import holds_values
+
+        if not self._whole(lambda: holds_values(self._place / "columns", FIELD)):
+            return None
+        return Groups.of(self.columns)
 
     @cached_property
     def ledger(self) -> Ledger:

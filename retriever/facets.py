@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError
-from ..indexer.columns.base import BoolArray, BooleanColumn, Field, NumberColumn, TextColumn
+from ..indexer.columns.base import (
+    BoolArray,
+    BooleanColumn,
+    Field,
+    NumberColumn,
+    RowArray,
+    TextColumn,
+)
+from ..indexer.columns.groups import Groups
 from ..indexer.columns.read import Columns
 from .results import FacetValue
 
+_Values = npt.NDArray[Any]
 _MOST_VALUES = 20
 _RANGES = 6
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -34,46 +45,65 @@ def known_field(name: str, fields: Mapping[str, Field]) -> str:
 
 
 def count_facets(
-    names: Sequence[str], columns: Columns, rows: BoolArray
+    names: Sequence[str], columns: Columns, rows: BoolArray, groups: Groups | None = None
 ) -> dict[str, tuple[FacetValue, ...]]:
     """Count each field over the rows that are true in the mask; texts by frequency.
 
-    Numbers are counted in ranges with round bounds. A product with several values of a field
-    counts once for each.
+    Numbers are counted in ranges with round bounds. A product, or with `groups` all products of
+    a group together, counts once for each value that it has.
     """
     counted = {}
     for name in names:
         field = known_field(name, columns.fields)
         column = columns.column(field, columns.fields[field].kinds[0])
         if isinstance(column, TextColumn):
-            counted[field] = _count_texts(column, rows)
+            counted[field] = _count_texts(column, rows, groups)
         elif isinstance(column, NumberColumn):
-            counted[field] = _count_ranges(column, rows)
+            counted[field] = _count_ranges(column, rows, groups)
         elif isinstance(column, BooleanColumn):
-            counted[field] = _count_booleans(column, rows)
+            counted[field] = _count_booleans(column, rows, groups)
         else:
             counted[field] = ()
     return counted
 
 
-def _count_texts(column: TextColumn, rows: BoolArray) -> tuple[FacetValue, ...]:
-    counts = np.bincount(column.codes[rows[column.rows]], minlength=len(column.texts))
+def _held(
+    rows: RowArray, values: _Values, counted: BoolArray, groups: Groups | None
+) -> tuple[RowArray, _Values]:
+    """Return rows and values of what is counted, those of a group once."""
+    inside = counted[rows]
+    rows, values = rows[inside], values[inside]
+    return (rows, values) if groups is None else groups.distinct(rows, values)
+
+
+def _count_texts(
+    column: TextColumn, rows: BoolArray, groups: Groups | None
+) -> tuple[FacetValue, ...]:
+    _, codes = _held(column.rows, column.codes, rows, groups)
+    counts = np.bincount(codes, minlength=len(column.texts))
     order = sorted(np.flatnonzero(counts), key=lambda code: (-counts[code], column.texts[code]))
     return tuple(FacetValue(column.texts[code], int(counts[code])) for code in order[:_MOST_VALUES])
 
 
-def _count_booleans(column: BooleanColumn, rows: BoolArray) -> tuple[FacetValue, ...]:
-    values = column.values[rows[column.rows]]
+def _count_booleans(
+    column: BooleanColumn, rows: BoolArray, groups: Groups | None
+) -> tuple[FacetValue, ...]:
+    _, values = _held(column.rows, column.values, rows, groups)
     counts = {"true": int(np.count_nonzero(values)), "false": int(np.count_nonzero(~values))}
     return tuple(FacetValue(value, count) for value, count in counts.items() if count)
 
 
-def _count_ranges(column: NumberColumn, rows: BoolArray) -> tuple[FacetValue, ...]:
-    values = column.values[rows[column.rows]]
+def _count_ranges(
+    column: NumberColumn, rows: BoolArray, groups: Groups | None
+) -> tuple[FacetValue, ...]:
+    holders, values = _held(column.rows, column.values, rows, groups)
     if not len(values):
         return ()
     bounds = _round_bounds(values)
-    counts, _ = np.histogram(values, [-np.inf, *bounds, np.inf])
+    ranges = np.searchsorted(bounds, values, side="right")
+    if groups is not None:
+        _, ranges = groups.distinct(holders, ranges)
+    counts = np.bincount(ranges, minlength=len(bounds) + 1)
     edges = [None, *bounds, None]
     return tuple(
         FacetValue(_range_name(low, high), int(count), low, high)

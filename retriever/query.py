@@ -26,6 +26,7 @@ class Query:
         facets: fields whose values are counted.
         sort: a field to order by instead of the score.
         prefix: whether the last word may be unfinished.
+        expand: whether each variant is a hit, instead of one for all of a group.
         explain: whether hits and results say why they are as they are.
     """
 
@@ -37,6 +38,7 @@ class Query:
     facets: tuple[str, ...] = ()
     sort: Sort | None = None
     prefix: bool = False
+    expand: bool = False
     explain: bool = False
 
     def __post_init__(self) -> None:

@@ -2,8 +2,9 @@
 
 Each stage is a function of what came before: filter → read the query → encode → candidates of
 both lanes → fuse them → drop what neither the words as a whole nor a near enough vector speaks
-for → put exact codes first → page. The ranking goes on after the candidates with every other
-product that matches the words, in keyword order, so that pages are stable and the total is exact.
+for → put exact codes first → one of each group → page. The ranking goes on after the candidates
+with every other product that matches the words, in keyword order, so that pages are stable and the
+total is exact.
 
 Queries that are asked together differ in their text alone, and share the filter, the call of the
 encoder and the search for neighbours.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from ..encoder.base import FloatArray
 from ..indexer.candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
 from ..indexer.columns.base import TextColumn
+from ..indexer.columns.groups import Groups
 from ..indexer.lexical.query import ParsedQuery
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
@@ -36,6 +38,8 @@ from .understanding.base import Understanding
 from .understanding.understand import EVIDENCE, understand
 
 BoolArray = npt.NDArray[np.bool_]
+_FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
+_DEEPEST = 16  # times as many candidates are asked for at most
 Encode = Callable[[Sequence[str]], FloatArray]
 
 
@@ -53,9 +57,11 @@ class Ranked:
 
     Attributes:
         page: the page's rows and their scores.
-        total: rows that pass the filter and match.
+        total: rows that pass the filter and match, or the groups of them.
         trace: what was done.
-        matching: mask of all those rows; filled where facets or sorting need it.
+        matching: mask of all rows that pass and match; filled where facets need it.
+        variants: by row of the page, how many matching rows its group has; empty where none
+            stands for others.
         explanations: by row, where asked for.
     """
 
@@ -64,6 +70,7 @@ class Ranked:
     trace: Trace
     matching: BoolArray | None = None
     explanations: Mapping[int, Explanation] = field(default_factory=dict)
+    variants: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,14 @@ class Scope:
         ranking: how lanes are searched and joined.
         mask: by row, whether the filter lets it pass; None without a filter.
         ranker: the shop's, or the one that comes with the package; None where there is none.
+        groups: whose variants stand as one; None where each product is a hit.
     """
 
     snapshot: Snapshot
     ranking: Ranking
     mask: BoolArray | None
     ranker: Ranker | None = None
+    groups: Groups | None = None
 
     def passing(self) -> BoolArray:
         """Return a mask of all products that pass the filter."""
@@ -198,7 +207,9 @@ def rank(
     """
     traces = [Trace() for _ in queries]
     with _timed("filter", traces if queries and queries[0].where is not None else []):
-        scope = Scope(snapshot, ranking, _filter(queries, snapshot, traces), ranker)
+        mask = _filter(queries, snapshot, traces)
+    groups = snapshot.groups if queries and not queries[0].expand else None
+    scope = Scope(snapshot, ranking, mask, ranker, groups)
     _tell_currencies(queries, scope, traces)
     read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
     nearest = iter(_nearest(read, scope, encode))
@@ -229,7 +240,7 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
         return ranked
     rows = ranked.page.rows
     explanations = _explain(rows, lanes, read.codes, joined.rows, evidence, scored)
-    return Ranked(ranked.page, ranked.total, ranked.trace, ranked.matching, explanations)
+    return replace(ranked, explanations=explanations)
 
 
 # -- filter and reading --------------------------------------------------------------------
@@ -344,8 +355,7 @@ def _neighbors(read: Sequence[Read], vectors: FloatArray, scope: Scope) -> Itera
     for place, each in enumerate(read):
         near = Candidates(*_there(found.rows[place], found.scores[place]))
         each.trace.plan["dense"] = found.plan
-        if each.query.mode == "dense":
-            near = _with_equals(each, near, vectors[place : place + 1], depth, scope)
+        near = _deep_enough(each, near, vectors[place : place + 1], depth, scope)
         yield Nearest(near, max(float(closest[place]), 0.0), vectors[place])
 
 
@@ -355,16 +365,39 @@ def _there(rows: RowArray, scores: FloatVector) -> tuple[RowArray, FloatVector]:
     return rows[there], scores[there]
 
 
-def _with_equals(
+def _deep_enough(
     read: Read, near: Candidates, vector: FloatArray, depth: int, scope: Scope
 ) -> Candidates:
-    """Where a page of the dense lane ends among equal scores, return all of those as well."""
-    while len(near) == depth and near.scores[-1] == near.scores[min(read.end, depth) - 1]:
+    """Return more neighbours where these are of too few groups.
+
+    Where a page of the dense lane alone ends among equal scores, all of those are returned.
+    """
+    alone = read.query.mode == "dense"
+    while len(near) == depth and (
+        (alone and near.scores[-1] == near.scores[min(read.end, depth) - 1])
+        or _too_few_groups(read, near.rows, scope)
+    ):
         depth *= 2
         found = scope.snapshot.vectors.search(vector, depth, scope.mask)
         read.trace.plan["dense"] = found.plan
         near = Candidates(*_there(found.rows[0], found.scores[0]))
     return near
+
+
+def _too_few_groups(read: Read, rows: RowArray, scope: Scope) -> bool:
+    """Tell whether a lane has to go deeper, as variants of a few products fill what it found.
+
+    A lane alone needs groups up to the end of the page. Of joined lanes, what they put forward does
+    not depend on the page, so that all pages are cut out of one ranking, and ends somewhere: other
+    matches follow by their words.
+    """
+    if scope.groups is None:
+        return False
+    groups = scope.groups.count_of(rows)
+    if read.query.mode != "hybrid":
+        return groups < read.end
+    most = scope.ranking.candidates
+    return groups < _FEWEST_GROUPS * most and len(rows) < _DEEPEST * most
 
 
 def _depth(read: Read, scope: Scope) -> int:
@@ -382,7 +415,11 @@ def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candi
     if read.words is not None:
         with _timed("lexical", [read.trace]):
             depth = _depth(read, scope)
-            lanes["lexical"] = scope.snapshot.lexical.search(read.words, depth, rows=scope.mask)
+            found = scope.snapshot.lexical.search(read.words, depth, rows=scope.mask)
+            while len(found) == depth and _too_few_groups(read, found.rows, scope):
+                depth *= 2
+                found = scope.snapshot.lexical.search(read.words, depth, rows=scope.mask)
+            lanes["lexical"] = found
         others = len(scope.ranking.boosts) - 1
         read.trace.plan["lexical"] = f"BM25 over title and {others} more fields"
     if near is not None:
@@ -533,7 +570,7 @@ def _word_matches(read: Read, scope: Scope, candidates: RowArray) -> WordMatches
         return WordMatches(NO_ROWS, 0)
     with _timed("matches", [read.trace]):
         query = read.query
-        if scope.mask is None and query.sort is None and not query.facets:
+        if scope.mask is None and scope.groups is None and not (query.sort or query.facets):
             return WordMatches(*lexical.matching_among(read.words, candidates))
         rows = scope.within(lexical.matching(read.words).rows)
         return WordMatches(rows, len(rows), rows)
@@ -563,7 +600,7 @@ def _put_first(codes: RowArray, fused: Candidates) -> Candidates:
 def _page(read: Read, scope: Scope, fused: Candidates, matches: WordMatches) -> Ranked:
     """Cut the page out of the ranking."""
     query = read.query
-    if query.sort is not None or query.facets:
+    if query.sort is not None or query.facets or scope.groups is not None:
         return _page_of_all(read, scope, fused, matches)
     if query.mode == "dense":
         return Ranked(_cut(fused, query), scope.count(), read.trace)
@@ -586,8 +623,23 @@ def _page_of_all(read: Read, scope: Scope, fused: Candidates, matches: WordMatch
         place = np.argsort(everything.rows)
         scores = everything.scores[place[np.searchsorted(everything.rows, rows, sorter=place)]]
         ordered = Candidates(rows, scores)
-    matching = columns.mask(everything.rows)
-    return Ranked(_cut(ordered, query), len(everything), read.trace, matching)
+    matching = columns.mask(everything.rows) if query.facets else None
+    return _grouped(Ranked(ordered, len(ordered), read.trace, matching), query, scope)
+
+
+def _grouped(whole: Ranked, query: Query, scope: Scope) -> Ranked:
+    """Cut the page out of all that was found, where groups count one hit of each."""
+    groups, everything = scope.groups, whole.page
+    if groups is None:
+        return replace(whole, page=_cut(everything, query))
+    first = groups.first(everything)
+    whole.trace.plan["variants"] = (
+        f"one hit a group: {len(first):,} of {len(everything):,} products"
+    )
+    page = _cut(first, query)
+    sizes = groups.sizes(everything.rows)[groups.numbers[page.rows]]
+    variants = dict(zip(page.rows.tolist(), sizes.tolist(), strict=True))
+    return replace(whole, page=page, total=len(first), variants=variants)
 
 
 def _all_matches(read: Read, scope: Scope, matches: WordMatches) -> RowArray:
@@ -604,8 +656,8 @@ def _browse(query: Query, scope: Scope, trace: Trace) -> Ranked:
     if query.sort is not None:
         rows = sort_rows(rows, query.sort, scope.snapshot.columns)
     trace.plan["browse"] = "no query: everything that passes the filter"
-    everything = EMPTY.followed_by(rows)
-    return Ranked(_cut(everything, query), len(everything), trace, passing)
+    everything = Candidates(rows, np.zeros(len(rows), np.float32))
+    return _grouped(Ranked(everything, len(everything), trace, passing), query, scope)
 
 
 def _cut(ranking: Candidates, query: Query) -> Candidates:

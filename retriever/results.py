@@ -42,18 +42,24 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One ranked product; a higher score is closer, ranks count from 1."""
+    """One ranked product; a higher score is closer, ranks count from 1.
+
+    Attributes:
+        variants: how many products it stands for: itself and those of its group that match as
+            well and are no hits of their own.
+    """
 
     product_id: str
     score: float
     rank: int
     product: Product
     explanation: Explanation | None = None
+    variants: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """How many products hold a value, or a price in [low, high)."""
+    """How many of those counted in `total` hold a value, or a price in [low, high)."""
 
     value: str
     count: int
@@ -67,7 +73,8 @@ class Results(Sequence[Hit]):
 
     Attributes:
         hits: the page, best first.
-        total: products that pass the filter and match the query.
+        total: what passes the filter and matches the query: products, where variants stand as
+            one the groups of them.
         facets: for each field asked for, its values and their counts over all of `total`.
         took: milliseconds spent in each stage.
         plan: what the filter and the index did, in words; filled when asked to explain, and

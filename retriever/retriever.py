@@ -98,6 +98,7 @@ class ECommRetriever(Closing):
         facets: Sequence[str] = (),
         sort: str | None = None,
         prefix: bool = False,
+        expand: bool = False,
         explain: bool = False,
         ranking: Ranking | None = None,
     ) -> Results:
@@ -112,6 +113,8 @@ class ECommRetriever(Closing):
             facets: fields whose values are counted over everything that passes and matches.
             sort: `field`, `field:asc` or `field:desc` instead of the score.
             prefix: whether the last word may be unfinished.
+            expand: make each variant a hit. By default products of one `group_id` stand as one,
+                the best of those that match, and total, facets, pages and order count groups.
             explain: fill `Hit.explanation` and `Results.plan`.
             ranking: other weights than the shop's.
 
@@ -128,6 +131,7 @@ class ECommRetriever(Closing):
             facets=tuple(facets),
             sort=Sort.parse(sort) if sort else None,
             prefix=prefix,
+            expand=expand,
             explain=explain,
         )
         return self._answer([asked], ranking)[0]
@@ -139,6 +143,7 @@ class ECommRetriever(Closing):
         where: str | None = None,
         *,
         mode: Mode = "hybrid",
+        expand: bool = False,
         ranking: Ranking | None = None,
     ) -> list[Results]:
         """Return a page for each of several queries, in their order.
@@ -146,7 +151,7 @@ class ECommRetriever(Closing):
         All are encoded in one call and searched for in one, so that many take less time together
         than one by one. `took` says what each took of what they shared.
         """
-        asked = Query("", where=where, k=k, mode=mode)
+        asked = Query("", where=where, k=k, mode=mode, expand=expand)
         return self._answer([replace(asked, text=text) for text in queries], ranking)
 
     def _answer(self, queries: Sequence[Query], ranking: Ranking | None) -> list[Results]:
@@ -166,7 +171,8 @@ class ECommRetriever(Closing):
         for query, each in zip(queries, ranked, strict=True):
             counted = {}
             if query.facets and each.matching is not None:
-                counted = count_facets(query.facets, snapshot.columns, each.matching)
+                groups = None if query.expand else snapshot.groups
+                counted = count_facets(query.facets, snapshot.columns, each.matching, groups)
             hits = self._hits(snapshot, each, query.offset)
             plan = each.trace.plan
             if each.total and not query.explain:
@@ -282,6 +288,7 @@ class ECommRetriever(Closing):
                 rank=offset + place,
                 product=product,
                 explanation=ranked.explanations.get(row),
+                variants=ranked.variants.get(row, 1),
             )
             for place, (row, score, product) in enumerate(found, 1)
             if product is not None  # deleted since, where an old generation has no products

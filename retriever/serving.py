@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _WAITING_FOR_EACH_WORKER = 16
-_NAMES = ("q", "k", "where", "offset", "mode", "facet", "sort", "prefix", "explain")
+_NAMES = ("q", "k", "where", "offset", "mode", "facet", "sort", "prefix", "expand", "explain")
 
 
 def create_app(shop: ECommRetriever, *, workers: int | None = None) -> Starlette:
@@ -145,6 +145,7 @@ def _arguments(request: Request) -> dict[str, Any]:
         "facets": given.getlist("facet"),
         "sort": given.get("sort") or None,
         "prefix": _truth(given, "prefix"),
+        "expand": _truth(given, "expand"),
         "explain": _truth(given, "explain"),
     }
 

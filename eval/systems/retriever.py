@@ -23,8 +23,12 @@ class RetrieverSystem:
         self.name = name or mode
 
     def rank(self, queries: Mapping[str, str], k: int) -> Run:
-        """Ask the shop for the first `k` products of each query."""
-        pages = self._shop.retrieve_many(list(queries.values()), k=k, mode=self._mode)
+        """Ask the shop for the first `k` products of each query.
+
+        Variants are ranked one by one, for judgments may name any of them.
+        """
+        texts = list(queries.values())
+        pages = self._shop.retrieve_many(texts, k=k, mode=self._mode, expand=True)
         rankings, scores = {}, {}
         for query, page in zip(queries, pages, strict=True):
             rankings[query] = [hit.product_id for hit in page]

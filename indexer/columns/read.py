@@ -23,6 +23,11 @@ from .base import (
 )
 
 
+def holds_values(folder: Path, field: str) -> bool:
+    """Tell whether any product has a value of a field, without opening its columns."""
+    return field in orjson.loads((folder / "fields.json").read_bytes())
+
+
 class Columns:
     """Gives the columns of one generation; a column is read when first asked for.
 

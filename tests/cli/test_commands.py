@@ -84,7 +84,7 @@ def test_search_shows_facets_order_and_reasons(dsv3: Runner, shop: Path) -> None
 
 
 def test_search_browses_and_finds_nothing_politely(dsv3: Runner, shop: Path) -> None:
-    assert "of 529 products" in dsv3("search", "", "--in", shop).stdout
+    assert "of 529 products" in dsv3("search", "", "--in", shop, "--expand").stdout
     none = dsv3("search", "mouse", "--in", shop, "--where", "brand = 'Nobody'")
     assert none.returncode == 0
     assert none.stdout.splitlines() == ["No products match.", "filter: 0 of 529 products pass"]

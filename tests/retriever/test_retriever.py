@@ -58,7 +58,9 @@ def test_a_title_finds_its_product(shop: ECommRetriever, mode: Mode) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("where", ["price < 20", "in_stock and price > 100", "brand = 'none'"])
 def test_every_hit_passes_the_filter(shop: ECommRetriever, mode: Mode, where: str) -> None:
-    passing = {p.product_id for p in (hit.product for hit in shop.retrieve("", 1000, where))}
+    passing = {
+        p.product_id for p in (h.product for h in shop.retrieve("", 1000, where, expand=True))
+    }
     results = shop.retrieve("wireless mouse", k=1000, where=where, mode=mode)
     assert {hit.product_id for hit in results} <= passing
     assert results.total == len(results)
@@ -75,7 +77,7 @@ def test_a_filtered_dense_search_equals_brute_force(shop: ECommRetriever) -> Non
     cheap = {p.product_id for p in products if p.price is not None and p.price < 60}
     by_row = dict(zip(rows.tolist(), shop.catalog.get_rows(rows.tolist()), strict=True))
     best = sorted((s for r, s in every.items() if (p := by_row[r]) and p.product_id in cheap))[-10:]
-    hits = shop.retrieve(template_text, where="price < 60", mode="dense", explain=True)
+    hits = shop.retrieve(template_text, where="price < 60", mode="dense", explain=True, expand=True)
     found = [hit.explanation.lanes["dense"].score for hit in hits if hit.explanation]
     assert np.allclose(found, best[::-1], atol=1e-5)
 
@@ -137,7 +139,7 @@ def test_an_exact_code_obeys_the_filter(shop: ECommRetriever) -> None:
 
 def test_an_empty_query_browses(shop: ECommRetriever) -> None:
     cheap = [r["id"] for r in RECORDS if r.get("price") is not None and r["price"] < 10]
-    results = shop.retrieve("  ", k=1000, where="price < 10")
+    results = shop.retrieve("  ", k=1000, where="price < 10", expand=True)
     assert [hit.product_id for hit in results] == cheap
     assert results.total == len(cheap)
 
@@ -317,7 +319,7 @@ def test_a_lexical_search_loads_neither_torch_nor_sqlalchemy(sample_shop: Path) 
     code = (
         "import sys; from dsv3 import ECommRetriever\n"
         f"with ECommRetriever.open({str(sample_shop)!r}) as shop:\n"
-        "    shop.retrieve('mouse', mode='lexical')\n"
+        "    shop.retrieve('mouse', mode='lexical', expand=True)\n"
         "print([m for m in ('torch', 'sqlalchemy', 'pyarrow', 'faiss') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,8 +26,9 @@ class FakeShop:
     products: list[Product]
 
     def retrieve_many(
-        self, queries: Sequence[str], k: int = 10, mode: str = "hybrid"
+        self, queries: Sequence[str], k: int = 10, mode: str = "hybrid", *, expand: bool
     ) -> list[Results]:
+        assert expand  # judgments may name any variant
         return [self._retrieve(query, k, mode) for query in queries]
 
     def _retrieve(self, query: str, k: int, mode: str) -> Results:
