@@ -24,9 +24,10 @@ from ..indexer.settings import Ranking
 from ..indexer.shop import Shop
 from ..indexer.snapshot import Snapshot
 from .facets import count_facets
+from .features import FloatMatrix
 from .query import Mode, Query
 from .ranker import DEFAULT, Ranker, default_ranker
-from .ranking import Ranked, rank
+from .ranking import Encode, Ranked, learnable, rank
 from .results import WARNINGS, Hit, Results
 from .sorting import Sort
 
@@ -158,13 +159,11 @@ class ECommRetriever(Closing):
         """Answer queries that differ in their text alone."""
         begin = time.perf_counter()
         snapshot = self.snapshot()
-        made_by = snapshot.manifest.encoder
-        space = (made_by["name"], made_by["fingerprint"], made_by["dim"])
         ranked = rank(
             queries,
             snapshot,
             ranking or self.settings.ranking,
-            lambda texts: self._encode(texts, space),
+            self._encoding(snapshot),
             self._ranker(),
         )
         answers = []
@@ -184,6 +183,31 @@ class ECommRetriever(Closing):
     def _ranker(self) -> Ranker | None:
         """Return the package's ranker."""
         return default_ranker() if DEFAULT.is_dir() else None
+
+    def learnable(
+        self, queries: Sequence[Query]
+    ) -> Iterator[tuple[list[str], FloatVector, FloatMatrix]]:
+        """Yield what a ranker is trained on, for each query.
+
+        Args:
+            queries: with a text and without a filter, in hybrid mode.
+
+        Yields:
+            The (n,) ids of the candidates, their (n,) joined scores and (n, features) features.
+
+        Raises:
+            ShopError: the shop was indexed by a version that made no forward index.
+        """
+        snapshot = self.snapshot()
+        if snapshot.forward is None:
+            raise ShopError(
+                f"{self._shop.folder} was indexed by an older version; index it again with: "
+                f"dsv3 index --into {self._shop.folder}"
+            )
+        found = learnable(queries, snapshot, self.settings.ranking, self._encoding(snapshot))
+        for rows, joined, made in found:
+            products = snapshot.products.get_rows(rows.tolist())
+            yield [each.product_id if each else "" for each in products], joined, made
 
     def products(self) -> Iterator[Product]:
         """Stream all products of the live generation."""
@@ -249,6 +273,12 @@ class ECommRetriever(Closing):
                 self._published = published
                 self.settings = settings
             return self._snapshot
+
+    def _encoding(self, snapshot: Snapshot) -> Encode:
+        """Return what encodes queries in the space of a generation."""
+        made_by = snapshot.manifest.encoder
+        space = (made_by["name"], made_by["fingerprint"], made_by["dim"])
+        return lambda texts: self._encode(texts, space)
 
     def _encode(self, texts: Sequence[str], space: Space) -> FloatArray:
         """Return the (n, dim) vectors of queries; those not met lately are encoded in one call."""
