@@ -45,6 +45,10 @@ def search(
         list[str] | None,
         typer.Option(help="Leave out a stage of understanding the query, such as spelling."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Show only what has the values and the price asked for."),
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why each product stands where it does.")
     ] = False,
@@ -69,6 +73,8 @@ def search(
             ranking = replace(ranking, dense_weight=dense_weight)
         if without:
             ranking = replace(ranking, without=(*ranking.without, *without))
+        if strict:
+            ranking = replace(ranking, strict=True)
         results = retriever.retrieve(
             query,
             k,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from .product import Product
 
-DERIVATION = 1
+DERIVATION = 2
 """Raise this whenever the same product would give other quantities than before."""
 
 
@@ -338,12 +338,21 @@ def unit_of_name(name: str) -> Unit | None:
     return _BY_WORD.get(words[-1]) if len(words) > 1 else None
 
 
+def in_title(field: str) -> str:
+    """Return the name of the field that holds what titles alone say of a field of `FIELDS`."""
+    return f"title_{field}"
+
+
 def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
     """Yield (field, number) for what a product's title and attributes say, each once.
 
-    An attribute that the shop itself has under a field's name is left alone.
+    What the title says is found apart as well, as "title_length_cm": it tells the size of a screen
+    from that of its box. An attribute that the shop itself has under a field's name is left alone.
     """
     found = {(each.dimension, each.base): None for each in find_quantities(product.title)}
+    for dimension, base in found:
+        if (field := in_title(FIELDS[dimension])) not in product.attributes and math.isfinite(base):
+            yield field, base
     for name, value in product.attributes.items():
         if isinstance(value, str):
             if _DIGIT.search(value):

@@ -35,6 +35,7 @@ class Ranking:
             this probability of being right.
         without: names of stages of understanding a query that are left out, see
             `retriever/understanding/understand.py`.
+        strict: whether what a query says of values and prices is a condition, not a preference.
     """
 
     boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
@@ -43,6 +44,7 @@ class Ranking:
     dense_floor: float = 0.6
     floor: float = 0.05
     without: tuple[str, ...] = ()
+    strict: bool = False
 
     def __post_init__(self) -> None:
         for name in ("dense_weight", "dense_floor", "floor"):

@@ -212,12 +212,30 @@ def rank(
     scope = Scope(snapshot, ranking, mask, ranker, groups)
     _tell_currencies(queries, scope, traces)
     read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
-    nearest = iter(_nearest(read, scope, encode))
-    answered = iter([_rank(each, scope, next(nearest)) for each in read])
+    together = [each for each in read if each.understood.only is None]
+    nearest = iter(_nearest(together, scope, encode))
+    answered = iter(
+        [
+            _rank(each, scope, next(nearest))
+            if each.understood.only is None
+            else _rank_narrowed(each, scope, encode)
+            for each in read
+        ]
+    )
     return [
         next(answered) if query.text else _browse(query, scope, trace)
         for query, trace in zip(queries, traces, strict=True)
     ]
+
+
+def _rank_narrowed(read: Read, scope: Scope, encode: Encode) -> Ranked:
+    """Rank the products that a query by its own words lets through."""
+    mask = read.understood.only
+    if mask is not None and scope.mask is not None:
+        mask = mask & scope.mask
+    narrow = replace(scope, mask=mask)
+    read = replace(read, codes=narrow.within(read.codes))
+    return _rank(read, narrow, _nearest([read], narrow, encode)[0])
 
 
 def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
@@ -296,7 +314,11 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
         understood = Understanding(typed=query.text, text=query.text)
         if query.mode != "dense":
             understood = understand(
-                query.text, scope.snapshot, prefix=query.prefix, without=scope.ranking.without
+                query.text,
+                scope.snapshot,
+                prefix=query.prefix,
+                strict=scope.ranking.strict,
+                without=scope.ranking.without,
             )
             words = lexical.read(
                 understood.text,

@@ -23,26 +23,52 @@ NumberArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class NumberColumn:
-    """Numbers by row: `values[i]` belongs to `rows[i]`; rows may repeat."""
+class Rowed:
+    """Anything by row: what stands at place i belongs to `rows[i]`; rows may repeat."""
 
     rows: RowArray
+
+    @cached_property
+    def _ascending(self) -> tuple[RowArray, RowArray | None]:
+        """Return the rows in ascending order, and their places where that is another order."""
+        if np.all(self.rows[1:] >= self.rows[:-1]):
+            return self.rows, None
+        order = np.argsort(self.rows, kind="stable")
+        return self.rows[order], order
+
+    def places(self, rows: RowArray) -> tuple[RowArray, RowArray]:
+        """Find what belongs to some rows.
+
+        Returns:
+            For each thing found its row, as an index into `rows`, and its place here.
+        """
+        ascending, order = self._ascending
+        starts = np.searchsorted(ascending, rows, "left")
+        counts = np.searchsorted(ascending, rows, "right") - starts
+        which = np.repeat(np.arange(len(rows)), counts)
+        before = np.cumsum(counts) - counts
+        places = np.arange(len(which)) + np.repeat(starts - before, counts)
+        return which, places if order is None else order[places]
+
+
+@dataclass(frozen=True)
+class NumberColumn(Rowed):
+    """Numbers by row: `values[i]` belongs to `rows[i]`; rows may repeat."""
+
     values: NumberArray
 
 
 @dataclass(frozen=True)
-class BooleanColumn:
+class BooleanColumn(Rowed):
     """Truth values by row."""
 
-    rows: RowArray
     values: BoolArray
 
 
 @dataclass(frozen=True)
-class TextColumn:
+class TextColumn(Rowed):
     """Texts by row, each as a code into the sorted-by-first-use `texts`."""
 
-    rows: RowArray
     codes: CodeArray
     texts: tuple[str, ...]
 

@@ -29,7 +29,7 @@ from ..candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
 from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
 from ..product import Product
 from .analysis import Analysis, normalise_code
-from .query import ParsedQuery, QueryBuilder, Word, codes_within
+from .query import Form, ParsedQuery, QueryBuilder, Word, codes_within
 from .spelling import spelled_like
 
 if TYPE_CHECKING:
@@ -97,6 +97,29 @@ class LexicalIndex:
     def words(self, text: str) -> tuple[Word, ...]:
         """Return the words of a text, each said as it stands."""
         return tuple(Word.of(term) for term in self._analysis.terms(text))
+
+    def phrase(self, text: str) -> tuple[str, ...]:
+        """Return all terms of a text, as they stand side by side in a product that says it."""
+        return tuple(self._analysis.analyzer.analyze(self._analysis.prepare(text)))
+
+    def knows(self, terms: Sequence[str]) -> bool:
+        """Tell whether there is a field that holds all of some terms, in whichever products."""
+        return bool(terms) and any(
+            all(self._queries.is_known(term, (field,)) for term in terms) for field in TEXT_FIELDS
+        )
+
+    def having(
+        self,
+        forms: Iterable[Form],
+        *,
+        among: RowArray | None = None,
+        fields: Sequence[str] = TEXT_FIELDS,
+    ) -> RowArray:
+        """Return the rows, all or those of some, whose texts have any of some forms, ascending."""
+        query, most = self._queries.having(forms, fields), len(self)
+        if among is not None:
+            query, most = self._queries.within(query, among.tolist()), len(among)
+        return np.sort(self._run(query, most).rows)
 
     def read(
         self,

@@ -36,9 +36,15 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One thing that a query asks for: a product has it if it has any of its forms."""
+    """One thing that a query asks for: a product has it if it has any of its forms.
+
+    Attributes:
+        forms: ways to say it, the one typed first.
+        optional: products that have it rank higher, and those that lack it match as well.
+    """
 
     forms: tuple[Form, ...]
+    optional: bool = False
 
     @classmethod
     def of(cls, *terms: str) -> Word:
@@ -92,7 +98,8 @@ class QueryBuilder:
     ) -> ParsedQuery:
         """Build both queries of the same words.
 
-        Of one or two words all have to be there to match as a whole, of more three quarters.
+        Of one or two words all have to be there to match as a whole, of more three quarters;
+        words that are optional do not count, unless there are no others.
 
         Args:
             words: what is asked for.
@@ -108,9 +115,10 @@ class QueryBuilder:
             should = [(self._occur.Should, part) for part in (*parts, *coded)]
             ranking = self._query.boolean_query(should)
         if parts:
-            needed = len(parts) if len(parts) <= 2 else int(_SHARE_TO_MATCH * len(parts) + 0.5)
+            asked = [p for p, word in zip(parts, words, strict=False) if not word.optional] or parts
+            needed = len(asked) if len(asked) <= 2 else int(_SHARE_TO_MATCH * len(asked) + 0.5)
             matching = self._query.boolean_query(
-                [(self._occur.Should, part) for part in parts], minimum_number_should_match=needed
+                [(self._occur.Should, part) for part in asked], minimum_number_should_match=needed
             )
         if coded:
             return ParsedQuery(ranking, matching, self._searcher.num_docs, most // needed)
@@ -124,6 +132,11 @@ class QueryBuilder:
             return None
         same = [self._query.term_query(self._schema, "code", form) for form in forms]
         return same[0] if len(same) == 1 else self._query.disjunction_max_query(same)
+
+    def having(self, forms: Iterable[Form], fields: Iterable[str]) -> tantivy.Query:
+        """Build a query for products that have any of some forms in any field."""
+        even = dict.fromkeys(fields, 1.0)
+        return self._best(self._form(even, form)[0] for form in forms)
 
     def within(self, query: tantivy.Query, rows: Sequence[int]) -> tantivy.Query:
         """Restrict a query to some rows, without an effect on scores."""

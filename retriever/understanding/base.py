@@ -2,12 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...indexer.candidates import FloatVector, RowArray
-from ...indexer.lexical.query import Word
+from ...indexer.columns.base import BoolArray
+from ...indexer.lexical.query import Form, Word
 from ...indexer.snapshot import Snapshot
+
+_UNDERSTOOD = "\0"  # neither a word nor a space
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the text whose words are read as one.
+
+    Attributes:
+        text: as the text of the query has it.
+        word: what is looked for in keywords instead of its words; None for nothing.
+    """
+
+    text: str
+    word: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much of something is wanted.
+
+    Attributes:
+        field: the field of numbers that says how much of it a product has.
+        low: the least, in the field's unit.
+        high: the most.
+        currency: of a price, where one is named.
+    """
+
+    field: str
+    low: float = -math.inf
+    high: float = math.inf
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """What a product must not have.
+
+    Attributes:
+        text: as typed.
+        has: ways to say that a product has it.
+        lacks: ways to say that it has not.
+    """
+
+    text: str
+    has: tuple[Form, ...]
+    lacks: tuple[Form, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +68,13 @@ class Understanding:
         text: what is read of it: keyword search takes its words, the encoder the whole.
         prefix: whether the last word may be unfinished.
         words: what is looked for in keywords; made of the text before the stages that add forms.
+        pieces: parts of the text that are read as one; no word of theirs is respelt.
+        strict: whether wishes for values and prices are conditions.
+        only: by row, whether a product may be shown at all; None where all may.
+        amounts: what is wanted in length, volume, and so on.
+        price: what it may cost.
+        cheap: whether it should cost little.
+        unwanted: what it must not have.
         told: what the stages did, in words, for whoever asks to explain.
     """
 
@@ -26,11 +82,30 @@ class Understanding:
     text: str
     prefix: bool = False
     words: tuple[Word, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    strict: bool = False
+    only: BoolArray | None = None
+    amounts: tuple[Amount, ...] = ()
+    price: Amount | None = None
+    cheap: bool = False
+    unwanted: tuple[Unwanted, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
 
     def telling(self, stage: str, what: str) -> Understanding:
         """Return the same with a line that says what a stage did."""
         return replace(self, told={**self.told, stage: what})
+
+    @property
+    def open(self) -> str:
+        """Return the text of the same length without pieces: what may yet be understood."""
+        text = self.text
+        for piece in self.pieces:
+            text = text.replace(piece.text, _UNDERSTOOD * len(piece.text), 1)
+        return text
+
+    def narrowed(self, mask: BoolArray) -> Understanding:
+        """Return the same where only products of which a mask is true may be shown."""
+        return replace(self, only=mask if self.only is None else self.only & mask)
 
 
 Stage = Callable[[Understanding, Snapshot], Understanding]

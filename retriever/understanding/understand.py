@@ -7,21 +7,30 @@ from collections.abc import Collection
 from ...errors import InputError
 from ...indexer.snapshot import Snapshot
 from .base import Evidence, Stage, Understanding
+from .quantities import agreement, quantities
 from .spelling import spelling
 from .words import words
 
 STAGES: dict[str, Stage] = {
+    "quantities": quantities,
     "spelling": spelling,
     "words": words,
 }
 """The stages in their order, by the names that switch them off; `words` cannot be."""
 
-EVIDENCE: dict[str, Evidence] = {}
+EVIDENCE: dict[str, Evidence] = {
+    "quantities": Evidence(agreement, 0.1),
+}
 """What speaks for and against a product, by the name of the stage that read it."""
 
 
 def understand(
-    text: str, snapshot: Snapshot, *, prefix: bool = False, without: Collection[str] = ()
+    text: str,
+    snapshot: Snapshot,
+    *,
+    prefix: bool = False,
+    strict: bool = False,
+    without: Collection[str] = (),
 ) -> Understanding:
     """Read a query.
 
@@ -29,6 +38,7 @@ def understand(
         text: what was typed.
         snapshot: the generation, whose own words and values tell what can be meant.
         prefix: whether the last word may be unfinished.
+        strict: whether wishes for values and prices are conditions.
         without: names of the stages to leave out.
 
     Raises:
@@ -37,7 +47,7 @@ def understand(
     known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE, "ranker")) if name != "words"]
     if unknown := sorted(set(without) - set(known)):
         raise InputError(f"no stage {unknown[0]!r} to leave out; there are {', '.join(known)}")
-    query = Understanding(typed=text, text=text, prefix=prefix)
+    query = Understanding(typed=text, text=text, prefix=prefix, strict=strict)
     for name, stage in STAGES.items():
         if name not in without:
             query = stage(query, snapshot)
