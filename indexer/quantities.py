@@ -351,8 +351,9 @@ def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
     """
     found = {(each.dimension, each.base): None for each in find_quantities(product.title)}
     for dimension, base in found:
-        if (field := in_title(FIELDS[dimension])) not in product.attributes and math.isfinite(base):
-            yield field, base
+        field = FIELDS[dimension]
+        if not {field, in_title(field)} & product.attributes.keys() and math.isfinite(base):
+            yield in_title(field), base
     for name, value in product.attributes.items():
         if isinstance(value, str):
             if _DIGIT.search(value):

@@ -39,6 +39,7 @@ from .understanding.understand import EVIDENCE, understand
 
 BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
+_SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
 _DEEPEST = 16  # times as many candidates are asked for at most
 Encode = Callable[[Sequence[str]], FloatArray]
 
@@ -517,13 +518,23 @@ def _learned(
 ) -> Scored:
     """Rank candidates by what a ranker makes of their features; drop what is hardly right."""
     made = _features(read, scope, lanes, joined, matches, evidence)
-    scores = ranker.scores(made)
+    scores = _judged(ranker.scores(made), evidence, ranker)
     probable = ranker.probabilities(scores)
     order = np.lexsort((joined.rows, -scores))
     kept = (probable >= scope.ranking.floor) | np.isin(joined.rows, matches.rows)
     order = order[kept[order]]
     read.trace.plan["ranker"] = f"{ranker.form} over {made.shape[1]} features"
     return Scored(Candidates(joined.rows[order], probable[order]), ranker, made[order])
+
+
+def _judged(
+    scores: npt.NDArray[np.float64], evidence: Mapping[str, FloatVector], ranker: Ranker
+) -> npt.NDArray[np.float64]:
+    """Let evidence that a ranker was not trained on raise and lower its scores by a share."""
+    others = [values for name, values in evidence.items() if name not in ranker.about.features]
+    if not others:
+        return scores
+    return scores * (1 + _SHARE * np.sum(others, axis=0))
 
 
 def _features(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...indexer.candidates import FloatVector, RowArray
@@ -102,6 +102,13 @@ class Understanding:
         for piece in self.pieces:
             text = text.replace(piece.text, _UNDERSTOOD * len(piece.text), 1)
         return text
+
+    def without(self, spans: Sequence[tuple[int, int]]) -> Understanding:
+        """Return the same without some parts of the text, unless nothing would be left of it."""
+        text = self.text
+        for begin, end in sorted(spans, reverse=True):
+            text = f"{text[:begin].rstrip()} {text[end:].lstrip()}".strip()
+        return replace(self, text=text) if text else self
 
     def narrowed(self, mask: BoolArray) -> Understanding:
         """Return the same where only products of which a mask is true may be shown."""

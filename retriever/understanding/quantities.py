@@ -29,7 +29,9 @@ _OF_DIMENSION = {
     dimension: [unit for unit in UNITS if unit.dimension == dimension and not unit.offset]
     for dimension in FIELDS
 }
-_IMPERIAL = [unit.words.split() for unit in UNITS if unit.imperial] + [list("\"″”'’′") + ["''", "’’"]]
+_IMPERIAL = [unit.words.split() for unit in UNITS if unit.imperial] + [
+    list("\"″”'’′") + ["''", "’’"]
+]
 _WORDS_EACH = 2  # of a unit: its sign and its name
 _SAID = (0.1, 20_000)  # no amount is said in a unit of which it is fewer or more
 _ALONE = 0.5  # weight of a number whose unit may be a mark, which makes no term
@@ -38,27 +40,31 @@ _ELSEWHERE = 0.5  # what an attribute says, beside what the title says
 
 
 def quantities(query: Understanding, snapshot: Snapshot) -> Understanding:
-    """Read amounts with a unit; in keywords each is looked for in every spelling."""
+    """Read amounts with a unit; in keywords each is looked for in every spelling.
+
+    Bounds are no words of any product, and leave the text.
+    """
     text = query.open
     if not _DIGIT.search(text):
         return query
-    amounts, pieces = [], []
+    amounts, pieces, bounds = [], [], []
     for (start, end), same in groupby(find_quantities(text), lambda each: (each.start, each.end)):
         found = list(same)
         if found[0].dimension in _UNCERTAIN or (query.prefix and end == len(text)):
             continue
         wanted, begin = _wanted(text, found)
         amounts += wanted
-        exact = begin == start and len(wanted) == len(found)
-        forms = _forms(text[start:end], found, snapshot.lexical) if exact else ()
-        pieces.append(Piece(text[begin:end], Word(forms, optional=True) if forms else None))
+        if begin < start:
+            bounds.append((begin, end))
+        else:
+            forms = _forms(text[start:end], found, snapshot.lexical)
+            pieces.append(Piece(text[start:end], Word(forms, optional=True) if forms else None))
     if not amounts:
         return query
-    return replace(
-        query,
-        amounts=(*query.amounts, *amounts),
-        pieces=(*query.pieces, *pieces),
-    ).telling("quantities", "; ".join(_told(each) for each in amounts) + ": those that agree rise")
+    query = replace(query, amounts=tuple(amounts), pieces=(*query.pieces, *pieces)).without(bounds)
+    return query.telling(
+        "quantities", "; ".join(_told(each) for each in amounts) + ": those that agree rise"
+    )
 
 
 def _wanted(text: str, found: Sequence[Quantity]) -> tuple[list[Amount], int]:

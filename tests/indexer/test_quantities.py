@@ -130,7 +130,7 @@ def test_a_product_says_quantities_in_its_title_and_attributes() -> None:
     )  # fmt: skip
     assert sorted(quantity_values(product)) == [
         ("frequency_hz", 144.0), ("length_cm", 68.58), ("length_cm", 200.0), ("mass_g", 4500.0),
-        ("mass_g", 6250.0),
+        ("mass_g", 6250.0), ("title_frequency_hz", 144.0), ("title_length_cm", 68.58),
     ]  # fmt: skip
 
 
