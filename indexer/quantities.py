@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -350,10 +350,7 @@ def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
     from that of its box. An attribute that the shop itself has under a field's name is left alone.
     """
     found = {(each.dimension, each.base): None for each in find_quantities(product.title)}
-    for dimension, base in found:
-        field = FIELDS[dimension]
-        if not {field, in_title(field)} & product.attributes.keys() and math.isfinite(base):
-            yield in_title(field), base
+    yield from _fields(found, product, in_title)
     for name, value in product.attributes.items():
         if isinstance(value, str):
             if _DIGIT.search(value):
@@ -363,13 +360,19 @@ def quantity_values(product: Product) -> Iterator[tuple[str, float]]:
                 found.update(_amounts(item))
         elif not isinstance(value, bool) and (unit := unit_of_name(name)) is not None:
             found[unit.dimension, _base(value, unit)] = None
-    for dimension, base in found:
-        field = FIELDS[dimension]
-        if field not in product.attributes and math.isfinite(base):
-            yield field, base
+    yield from _fields(found, product, str)
 
 
 Amounts = Mapping[tuple[str, float], None]
+
+
+def _fields(
+    found: Amounts, product: Product, name: Callable[[str], str]
+) -> Iterator[tuple[str, float]]:
+    for dimension, base in found:
+        field = FIELDS[dimension]
+        if not {field, name(field)} & product.attributes.keys() and math.isfinite(base):
+            yield name(field), base
 
 
 def _said(name: str, text: str) -> Amounts:

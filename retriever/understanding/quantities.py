@@ -29,9 +29,8 @@ _OF_DIMENSION = {
     dimension: [unit for unit in UNITS if unit.dimension == dimension and not unit.offset]
     for dimension in FIELDS
 }
-_IMPERIAL = [unit.words.split() for unit in UNITS if unit.imperial] + [
-    list("\"″”'’′") + ["''", "’’"]
-]
+_MARKS = ('"', "″", "”", "''", "’’", "'", "’", "′")  # of inches and feet
+_IMPERIAL = {word for unit in UNITS if unit.imperial for word in unit.words.split()} | {*_MARKS}
 _WORDS_EACH = 2  # of a unit: its sign and its name
 _SAID = (0.1, 20_000)  # no amount is said in a unit of which it is fewer or more
 _ALONE = 0.5  # weight of a number whose unit may be a mark, which makes no term
@@ -109,7 +108,7 @@ def _forms(typed: str, found: Sequence[Quantity], lexical: LexicalIndex) -> tupl
 
 def _others(quantity: Quantity, lexical: LexicalIndex) -> Iterator[Form]:
     """Yield the same amount in each unit that people would say it in, joined and apart."""
-    imperial = any(quantity.unit.lower() in words for words in _IMPERIAL)
+    imperial = quantity.unit.lower() in _IMPERIAL
     for unit in _OF_DIMENSION[quantity.dimension]:
         value = quantity.base / unit.factor
         written = f"{value:.4g}"
@@ -139,7 +138,8 @@ def agreement(query: Understanding, snapshot: Snapshot, rows: RowArray) -> Float
     if not query.amounts:
         return None
     each = [_agreement(amount, snapshot.columns, rows) for amount in query.amounts]
-    return np.mean(each, axis=0, dtype=np.float32)
+    made: FloatVector = np.mean(each, axis=0, dtype=np.float32)
+    return made
 
 
 def _agreement(amount: Amount, columns: Columns, rows: RowArray) -> FloatVector:
