@@ -8,7 +8,8 @@ import re
 _AT_MOST = (
     r"under|below|less than|cheaper than|lower than|up to|at most|no more than|not more than"
     r"|maximum|(?<!pro )max\.?|unter|bis zu|bis|höchstens|hoechstens|maximal|weniger als"
-    r"|billiger als|moins de|moins cher que|jusqu[’'`]?\s?[àa]|au plus|sous|menos de|hasta|como máximo|máximo"
+    r"|billiger als|moins de|moins cher que|jusqu[’'`]?\s?[àa]|au plus|sous|menos de|hasta"
+    r"|como máximo|máximo"
     r"|meno di|fino a|al massimo|massimo|sotto(?: i)?|onder(?: de)?|tot|minder dan|hoogstens"
     r"|mindre än|högst|højst|menos que|até|poniżej|do(?= ?[0-9])|<=?|≤"
 )
