@@ -40,6 +40,7 @@ from .forward import ForwardIndex, ForwardWriter
 from .generation import FORMAT, Held, Manifest, describe_files, now, opening_fault
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
+from .lexical.index import DERIVATION as KEYWORDS
 from .lexical.index import LexicalDocument, LexicalWriter
 from .product import Product, check_product
 from .product_store import ProductStore, ProductWriter
@@ -158,13 +159,18 @@ class _Previous:
 
     @property
     def derived_alike(self) -> bool:
-        """Tell whether its columns and its forward index hold what would be found now."""
-        return self.columns_alike and self.forward is not None
+        """Tell whether its columns, keywords and terms by row are what would be found now."""
+        return self.columns_alike and self.keywords is not None and self.forward is not None
 
     @property
     def columns_alike(self) -> bool:
         """Tell whether its columns hold the quantities that would be found now."""
         return self.manifest.quantities == DERIVATION
+
+    @property
+    def keywords(self) -> Path | None:
+        """Return the folder of its keyword index; None where entries would be other ones now."""
+        return self.folder / "lexical" if self.manifest.keywords == KEYWORDS else None
 
     @cached_property
     def forward(self) -> ForwardIndex | None:
@@ -250,7 +256,7 @@ class _Build:
         Returns the ledger of the changed products, and the deleted rows.
         """
         scan = Scan(self.old_ledger)
-        last = self.previous.folder / "lexical" if self.previous else None
+        last = self.previous.keywords if self.previous else None
         with (
             LexicalWriter(folder / "lexical", self.analysis, previous=last) as keywords,
             ColumnsWriter(folder / "columns") as columns,
@@ -295,7 +301,7 @@ class _Build:
             text = template.fill(change.product)
             document = LexicalDocument.of(change.row, change.product)
             changed = scan.note(text, document)
-            if changed:
+            if changed or (self.previous is not None and self.previous.keywords is None):
                 keywords.add(document)
             if changed or (self.previous is not None and self.previous.forward is None):
                 forward.add(change.row, change.product)
@@ -328,6 +334,9 @@ class _Build:
 
     def _lexical(self, keywords: LexicalWriter) -> None:
         self.progress.start("keywords", None)
+        if self.previous is not None and self.previous.keywords is None:
+            for row, product in self._unchanged():
+                keywords.add(LexicalDocument.of(row, product))
         keywords.finish()
         self.progress.finish()
 
@@ -489,6 +498,7 @@ class _Build:
             mark=self.catalog.mark(self.sequence),
             quantities=DERIVATION,
             forward=FORWARD,
+            keywords=KEYWORDS,
         )
 
 

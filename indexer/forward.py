@@ -26,7 +26,7 @@ from .candidates import RowArray
 from .lexical.analysis import Analysis
 from .product import Product
 
-DERIVATION = 1
+DERIVATION = 2
 """Raise this whenever the same product would give other terms than before."""
 
 TermArray = npt.NDArray[np.uint32]

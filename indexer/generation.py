@@ -54,6 +54,7 @@ class Manifest:
             this was noted.
         mark: the catalog's mark of the last change it has seen; None where there is none.
         quantities: the `DERIVATION` of the quantities in its columns; 0 where there are none.
+        keywords: the `DERIVATION` of its keyword entries; 0 where they have no marks.
         forward: the `DERIVATION` of the terms in its forward index; 0 where it has none.
     """
 
@@ -73,6 +74,7 @@ class Manifest:
     mark: int | None = None
     quantities: int = 0
     forward: int = 0
+    keywords: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> Self:

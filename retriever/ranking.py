@@ -119,7 +119,10 @@ class Read:
         query: what was asked.
         understood: what is meant by it.
         words: of it as the keyword index knows them; None where only the dense lane is asked.
-        codes: rows whose id or code is the whole text.
+        codes: rows whose id or code is the whole text, those that spell it so first; after them
+            those whose code begins with it.
+        exact: how many of them have the whole text as their code.
+        coded: rows whose code is made by words of a longer text.
         trace: what was done so far.
     """
 
@@ -128,6 +131,8 @@ class Read:
     words: ParsedQuery | None
     codes: RowArray
     trace: Trace
+    exact: int = 0
+    coded: RowArray = field(default_factory=lambda: NO_ROWS)
 
     @property
     def end(self) -> int:
@@ -235,7 +240,12 @@ def _rank_narrowed(read: Read, scope: Scope, encode: Encode) -> Ranked:
     if mask is not None and scope.mask is not None:
         mask = mask & scope.mask
     narrow = replace(scope, mask=mask)
-    read = replace(read, codes=narrow.within(read.codes))
+    read = replace(
+        read,
+        codes=narrow.within(read.codes),
+        exact=len(narrow.within(read.codes[: read.exact])),
+        coded=narrow.within(read.coded),
+    )
     return _rank(read, narrow, _nearest([read], narrow, encode)[0])
 
 
@@ -244,7 +254,7 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     lanes = _lanes(read, scope, near)
     joined = convex_combination(lanes, _weights(read, scope))
     evidence = _evidence(read, scope, joined.rows)
-    matches = _word_matches(read, scope, np.union1d(joined.rows, read.codes))
+    matches = _word_matches(read, scope, np.concatenate([joined.rows, read.codes, read.coded]))
     ranker = _ranker(read, scope, joined)
     if ranker is None:
         scored = Scored(_weighed(joined, evidence))
@@ -254,11 +264,12 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     else:
         with _timed("rank", [read.trace]):
             scored = _learned(read, scope, ranker, lanes, joined, matches, evidence)
-    ranked = _page(read, scope, _put_first(read.codes, scored.ranking), matches)
+    ranking = _put_first(read.codes, _coded_first(read.coded, scored.ranking, matches))
+    ranked = _page(read, scope, ranking, matches)
     if not read.query.explain:
         return ranked
     rows = ranked.page.rows
-    explanations = _explain(rows, lanes, read.codes, joined.rows, evidence, scored)
+    explanations = _explain(rows, lanes, read.codes[: read.exact], joined.rows, evidence, scored)
     return replace(ranked, explanations=explanations)
 
 
@@ -310,7 +321,8 @@ def _tell_currencies(queries: Sequence[Query], scope: Scope, traces: Sequence[Tr
 def _read(query: Query, scope: Scope, trace: Trace) -> Read:
     lexical = scope.snapshot.lexical
     with _timed("read", [trace]):
-        codes = scope.within(lexical.find_code(query.text))
+        codes = _spelled_first(query.text, scope.within(lexical.find_code(query.text)), scope)
+        exact, coded = len(codes), NO_ROWS
         words = None
         understood = Understanding(typed=query.text, text=query.text)
         if query.mode != "dense":
@@ -325,10 +337,26 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
                 understood.text,
                 scope.ranking.boosts,
                 words=understood.words,
+                marks=understood.marks,
                 prefix=query.prefix,
             )
+            begun = scope.within(lexical.rows_of_codes(understood.begun))
+            codes = np.concatenate([codes, begun[~np.isin(begun, codes)]])
+            coded = scope.within(lexical.rows_of_codes(understood.coded))
             trace.plan.update(understood.told)
-    return Read(query, understood, words, codes, trace)
+    return Read(query, understood, words, codes, trace, exact, coded)
+
+
+def _spelled_first(text: str, codes: RowArray, scope: Scope) -> RowArray:
+    """Put products that spell a code as typed before those that write it with other signs."""
+    if len(codes) < 2:
+        return codes
+    products = scope.snapshot.products.get_rows(codes.tolist())
+    spelled = [
+        2 * (text in said) + (text.casefold() in {code.casefold() for code in said})
+        for said in (() if p is None else (p.product_id, *p.codes) for p in products)
+    ]
+    return codes[np.argsort(-np.array(spelled), kind="stable")]
 
 
 # -- the dense lane ------------------------------------------------------------------------
@@ -358,9 +386,10 @@ def _query_vectors(read: Sequence[Read], scope: Scope, encode: Encode) -> FloatA
 
 
 def _code_vector(read: Read, scope: Scope) -> FloatVector:
-    read.trace.plan["code"] = (
-        f"{len(read.codes)} with exactly this code; what follows is near to that"
-    )
+    begun = len(read.codes) - read.exact
+    exactly = [f"{read.exact} with exactly this code"] if read.exact else []
+    said = " and ".join([*exactly, *([f"{begun} whose code begins so"] if begun else [])])
+    read.trace.plan["code"] = f"{said}; what follows is near to that"
     vectors = scope.snapshot.vectors.vectors(read.codes)
     vector: FloatVector = vectors.mean(axis=0, dtype=np.float32)
     if scope.snapshot.manifest.encoder["similarity"] == "cosine":
@@ -615,6 +644,18 @@ def _drop_far(
     """Keep what the words match as a whole, and what is near enough without them."""
     close = dense.rows[dense.scores >= floor]
     return fused.where(np.isin(fused.rows, np.concatenate([close, matches.rows])))
+
+
+def _coded_first(coded: RowArray, fused: Candidates, matches: WordMatches) -> Candidates:
+    """Put products whose code words of the query make before others, as the words rank them.
+
+    Of several with the same code, such as the colours of one model, those that match the words.
+    """
+    matching = coded[np.isin(coded, matches.rows)]
+    if len(coded) > 1 and len(matching):
+        coded = matching
+    ranked = fused.rows[np.isin(fused.rows, coded)]
+    return _put_first(np.concatenate([ranked, coded[~np.isin(coded, ranked)]]), fused)
 
 
 def _put_first(codes: RowArray, fused: Candidates) -> Candidates:

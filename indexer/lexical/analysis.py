@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError, MissingExtra
+from .signs import normalise
 
 if TYPE_CHECKING:
     import tantivy
@@ -56,6 +57,18 @@ _STOPPED = (
     "swedish",
 )
 LANGUAGES = (*STEMMED, "chinese", "none")
+_COMPOUNDING = (
+    "danish",
+    "dutch",
+    "finnish",
+    "german",
+    "hungarian",
+    "norwegian",
+    "swedish",
+)
+_SHORTEST_COMPOUND = 6
+TERM_REVERSED = "|"
+"""Stands before a reversed term, and not before a reversed word."""
 
 
 class Analysis:
@@ -75,13 +88,37 @@ class Analysis:
         self.language = language
         self.analyzer = _analyzer(language, stop=False)
         self._without_stop_words = _analyzer(language, stop=True)
+        self._words = _analyzer("chinese" if language == "chinese" else "none", stop=False)
         self._cut_chinese = language == "chinese"
         if self._cut_chinese:
             _jieba()
 
     def prepare(self, text: str) -> str:
-        """Return text with a space wherever a word ends, ready for `analyzer`."""
-        return " ".join(_jieba().cut_for_search(text)) if self._cut_chinese else text
+        """Return text as `analyzer` reads it: signs in one way, a space wherever a word ends."""
+        plain = normalise(text)
+        return " ".join(_jieba().cut_for_search(plain)) if self._cut_chinese else plain
+
+    @property
+    def compounds(self) -> bool:
+        """Tell whether the language writes compounds as one word, the thing itself last."""
+        return self.language in _COMPOUNDING
+
+    def compound_ends(self, text: str) -> set[str]:
+        """Return the words that may be compounds, reversed: as they stand, and their terms.
+
+        So words that are kept by their beginning are found by their end: "Kinderwagen" is kept as
+        "negawrednik" and, by its term, as "|gawrednik".
+        """
+        if not text or not self.compounds:
+            return set()
+        prepared = self.prepare(text)
+        terms, words = self.analyzer.analyze(prepared), self._words.analyze(prepared)
+        ends = {TERM_REVERSED + each[::-1] for each in terms if len(each) >= _SHORTEST_COMPOUND}
+        return ends | {each[::-1] for each in words if len(each) >= _SHORTEST_COMPOUND}
+
+    def folded(self, word: str) -> list[str]:
+        """Return the words of a text folded in case and accent, not stemmed."""
+        return self._words.analyze(self.prepare(word))
 
     def terms(self, text: str) -> list[str]:
         """Return the distinct terms of a query, in order, without stop words if any remain."""

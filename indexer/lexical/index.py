@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,21 +27,31 @@ import numpy.typing as npt
 
 from ...closing import Closing
 from ..candidates import EMPTY, NO_ROWS, Candidates, FloatVector, RowArray
-from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS
+from ..known_fields import ATTRIBUTES, KEYWORD_WEIGHTS, SPELLED_FIELDS
 from ..product import Product
 from .analysis import Analysis, normalise_code
-from .query import Form, ParsedQuery, QueryBuilder, Word, codes_within
-from .spelling import spelled_like
+from .codes import codes_beginning, codes_in, codes_within
+from .compounds import compounds_of
+from .joining import Joined, Parts, joined_of, parts_of
+from .query import MOST_TERMS, Form, ParsedQuery, QueryBuilder, Word
+from .signs import marks
+from .spelling import without_umlauts
 
 if TYPE_CHECKING:
     import tantivy
 
+DERIVATION = 1
+"""Raise this whenever the same product would give another keyword entry than before."""
+
 TEXT_FIELDS = tuple(KEYWORD_WEIGHTS)
+_MARKED_FIELDS = (*SPELLED_FIELDS, ATTRIBUTES)
 _ANALYZER = "product_text"
 _LOCK = ".tantivy-writer.lock"
 _HEAP_BYTES = 128_000_000
 _WORD = re.compile(r"[^\W_]+")
 _CORRECTED_KEPT = 1024
+_WORDS_KEPT = 8192
+_MOST_CODED = 100
 _LONGEST_CORRECTED = 1_000  # of a longer text, the beginning says what is meant
 _RAISED = 1e6  # above any score of BM25
 _FEW_ROWS = 2_000  # up to here a filter may be handed to tantivy as a set of terms
@@ -51,11 +62,12 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class LexicalDocument:
-    """The searchable texts of one product, by field, and its codes."""
+    """The searchable texts of one product, by field, its codes and its marks."""
 
     row: int
     texts: Mapping[str, str]
     codes: tuple[str, ...]
+    marks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, row: int, product: Product) -> LexicalDocument:
@@ -67,7 +79,8 @@ class LexicalDocument:
             for name in TEXT_FIELDS
         }
         codes = {normalise_code(code) for code in (product.product_id, *product.codes)}
-        return cls(row, texts, tuple(sorted(codes - {""})))
+        marked = marks(" ".join(texts[name] for name in _MARKED_FIELDS))
+        return cls(row, texts, tuple(sorted(codes - {""})), marked)
 
 
 def _attribute_texts(product: Product) -> Iterable[str]:
@@ -89,6 +102,11 @@ class LexicalIndex:
         self._searcher = index.searcher()
         self._analysis = analysis
         self._correct = lru_cache(maxsize=_CORRECTED_KEPT)(self._correct_words)
+        self._split = lru_cache(maxsize=_CORRECTED_KEPT)(self._split_words)
+        self._parts = lru_cache(maxsize=_WORDS_KEPT)(self._parts_of)
+        self._joined = lru_cache(maxsize=_WORDS_KEPT)(self._joined_of)
+        self._term = lru_cache(maxsize=_WORDS_KEPT)(self._term_of)
+        self._ends = lru_cache(maxsize=_WORDS_KEPT)(self._compounds_of)
         self._queries = QueryBuilder(index.schema, self._searcher, analysis)
 
     def __len__(self) -> int:
@@ -127,6 +145,7 @@ class LexicalIndex:
         boosts: Mapping[str, float],
         *,
         words: Sequence[Word] | None = None,
+        marks: Iterable[str] = (),
         prefix: bool = False,
     ) -> ParsedQuery:
         """Read a query once: find its terms and codes.
@@ -135,10 +154,13 @@ class LexicalIndex:
             text: what is looked for.
             boosts: field → weight; a field that is missing is not searched.
             words: those of the text, where more is known of them than it says.
+            marks: those of the text; products that have one rank higher.
             prefix: let the last word match any term that begins with it.
         """
         asked = self.words(text) if words is None else words
-        return self._queries.parse(asked, boosts, codes=codes_within(text), prefix=prefix)
+        return self._queries.parse(
+            asked, boosts, codes=codes_within(text), marks=marks, prefix=prefix
+        )
 
     def search(self, query: ParsedQuery, k: int, *, rows: BoolArray | None = None) -> Candidates:
         """Return the k best rows that hold any term of the query.
@@ -205,10 +227,7 @@ class LexicalIndex:
         A word that nothing is near to stays, and so do codes and abbreviations, and with `prefix`
         the last word.
         """
-        head, tail = text[:_LONGEST_CORRECTED], text[_LONGEST_CORRECTED:]
-        if prefix and not tail:
-            head, space, last = head.rpartition(" ")
-            tail = space + last
+        head, tail = _finished(text, prefix=prefix)
         return self._correct(head) + tail
 
     def _correct_words(self, text: str) -> str:
@@ -216,27 +235,133 @@ class LexicalIndex:
 
     def _corrected_word(self, word: str) -> str:
         terms = self._analysis.terms(word)
-        if len(terms) != 1 or self._queries.is_known(terms[0], TEXT_FIELDS):
+        if len(terms) != 1 or self._is_known(word, terms[0]):
             return word
         folded = word.casefold()
-        near = self._queries.nearest(folded, terms[0])
-        if near is None:
+        if self._analysis.compounds:
+            plain = without_umlauts(folded)
+            if plain != folded and self._is_known(plain, self._analysis.analyzer.analyze(plain)[0]):
+                return plain
+        return self._queries.nearest(folded, terms[0]) or word
+
+    def _is_known(self, word: str, term: str) -> bool:
+        """Tell whether any product says a word, alone or as the end of another, or as its code."""
+        known = self._queries.is_known(term, TEXT_FIELDS)
+        known = known or self._queries.is_known(normalise_code(word), ("code",))
+        return known or bool(self.compounds(word.casefold(), term))
+
+    def split_apart(self, text: str, *, prefix: bool = False) -> str:
+        """Return the text with each word that no product has as two that stand side by side in one.
+
+        With `prefix` the last word stays as it is.
+        """
+        head, tail = _finished(text, prefix=prefix)
+        return self._split(head) + tail
+
+    def _split_words(self, text: str) -> str:
+        return _WORD.sub(lambda found: self._split_word(found[0]), text)
+
+    def _split_word(self, word: str) -> str:
+        terms = self._analysis.terms(word)
+        if len(terms) != 1 or self._is_known(word, terms[0]):
             return word
-        whole = spelled_like(folded, terms[0], near)
-        return whole if self._analysis.terms(whole) == [near] else near
+        parts = self._parts(word)
+        if parts is None:
+            return word
+        near = self._queries.nearest(word.casefold(), terms[0])
+        if near is not None and self._term(near)[1] > parts.count:
+            return word  # rather misspelt
+        return f"{parts.head} {parts.tail}"
+
+    def spoken(self, text: str) -> Iterator[tuple[str, str, int]]:
+        """Yield the words of a text that are one term each: folded, the term, how many have it."""
+        for word in self._analysis.folded(text)[:MOST_TERMS]:
+            term, count = self._term(word)
+            if term:
+                yield word, term, count
+
+    def _term_of(self, word: str) -> tuple[str, int]:
+        terms = self._analysis.terms(word)
+        return (terms[0], self._queries.count(terms[0])) if len(terms) == 1 else ("", 0)
+
+    def parts(self, word: str) -> Parts | None:
+        """Return the two words, side by side, as which products may write one; None if none do."""
+        return self._parts(word)
+
+    def _parts_of(self, word: str) -> Parts | None:
+        return parts_of(word, self._queries, self._analysis)
+
+    def joined(self, text: str) -> list[Joined]:
+        """Return the pairs of words of a text that some products write as one."""
+        words = self._analysis.folded(text)[:MOST_TERMS]
+        found = (self._joined(first, second) for first, second in pairwise(words))
+        return [each for each in found if each is not None]
+
+    def _joined_of(self, first: str, second: str) -> Joined | None:
+        return joined_of(first, second, self._queries, self._analysis)
+
+    @property
+    def has_compounds(self) -> bool:
+        """Tell whether words of the shop's language may end others."""
+        return self._analysis.compounds
+
+    def compounds(self, word: str, term: str) -> tuple[str, ...]:
+        """Return the terms of compounds that end in a word, those that most products have first.
+
+        Args:
+            word: as typed, folded.
+            term: what analysis makes of it.
+        """
+        return self._ends(word, term) if self._analysis.compounds else ()
+
+    def _compounds_of(self, word: str, term: str) -> tuple[str, ...]:
+        return tuple(compounds_of(word, term, self._queries, self._analysis))
+
+    def known_marks(self, text: str) -> tuple[str, ...]:
+        """Return the marks of a text that some product has."""
+        return tuple(mark for mark in marks(text) if self._queries.marked((mark,)))
+
+    def marked(self, marks: Iterable[str], rows: RowArray) -> BoolArray:
+        """Return for each of some rows whether it has all of some marks."""
+        has = np.ones(len(rows), np.bool_)
+        for query in self._queries.marked(marks):
+            has &= np.isin(rows, self._run(query, len(self)).rows)
+        return has
+
+    def codes_beginning(self, text: str) -> tuple[str, ...]:
+        """Return the normalised codes of which a text that looks like one is the beginning."""
+        return codes_beginning(text, self._queries, self._analysis)
+
+    def codes_in(self, text: str) -> tuple[str, ...]:
+        """Return the normalised codes that words of a longer text make or begin."""
+        return codes_in(text, self._queries, self._analysis)
+
+    def rows_of_codes(self, codes: Sequence[str]) -> RowArray:
+        """Return the rows that have one of some normalised codes, ascending."""
+        rows = [self._run(self._queries.coded((code,)), _MOST_CODED).rows for code in codes]
+        return np.unique(np.concatenate(rows)) if rows else NO_ROWS
 
     def find_code(self, code: str) -> RowArray:
         """Return the rows whose id or code equals the text, letters and digits compared."""
         query = self._queries.code(code)
         if query is None:
             return NO_ROWS
-        return np.sort(self._run(query, 100).rows)
+        return np.sort(self._run(query, _MOST_CODED).rows)
 
     def _run(self, query: tantivy.Query, limit: int) -> Candidates:
         found = self._searcher.search(query, max(min(limit, len(self)), 1), count=False).hits
         addresses = [address for _, address in found]
         rows = np.array(self._searcher.fast_field_values("row", addresses), np.int64)
         return Candidates.ordered(rows, np.array([score for score, _ in found], np.float32))
+
+
+def _finished(text: str, *, prefix: bool) -> tuple[str, str]:
+    """Cut a text into what is looked at word by word, and what stays as it is."""
+    head, tail = text[:_LONGEST_CORRECTED], text[_LONGEST_CORRECTED:]
+    if prefix and not tail:
+        head, space, last = head.rpartition(" ")
+        tail = space + last
+    return head, tail
 
 
 def _open_index(folder: Path) -> tantivy.Index:
@@ -341,7 +466,8 @@ def _schema() -> tantivy.Schema:
 
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("row", indexed=True, fast=True)
-    builder.add_text_field("code", tokenizer_name="raw", index_option="basic")
+    for field in ("code", "mark", "word", "compound"):
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     for field in TEXT_FIELDS:
         builder.add_text_field(field, tokenizer_name=_ANALYZER)
     return builder.build()
@@ -354,6 +480,14 @@ def _to_tantivy(document: LexicalDocument, analysis: Analysis) -> tantivy.Docume
     made.add_unsigned("row", document.row)
     for code in document.codes:
         made.add_text("code", code)
+    for mark in document.marks:
+        made.add_text("mark", mark)
+    names = " ".join(document.texts.get(field, "") for field in SPELLED_FIELDS)
+    for word in sorted(set(analysis.folded(names))):
+        made.add_text("word", word)
+    if analysis.compounds:
+        for end in sorted(analysis.compound_ends(names)):
+            made.add_text("compound", end)
     for field, text in document.texts.items():
         if text:
             made.add_text(field, analysis.prepare(text))

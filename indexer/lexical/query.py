@@ -6,18 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..known_fields import SPELLED_FIELDS
 from .analysis import Analysis, normalise_code, same_codes
-from .spelling import may_be_misspelt, nearest_term
+from .spelling import beginnings, may_be_misspelt, nearest_word
 
 if TYPE_CHECKING:
     import tantivy
 
-_MOST_TERMS = 64  # of a longer query, the first that differ
+MOST_TERMS = 64  # of a longer query, the first that differ
 _CODE_BOOST = 4.0
-_SHORTEST_CODE = 4
 _SHARE_TO_MATCH = 0.75
 
 
@@ -87,6 +86,7 @@ class QueryBuilder:
         self._analysis = analysis
         self._query = tantivy.Query
         self._occur = tantivy.Occur
+        self._has_words = _has_field(searcher, "word")
 
     def parse(
         self,
@@ -94,6 +94,7 @@ class QueryBuilder:
         boosts: Mapping[str, float],
         *,
         codes: Iterable[str] = (),
+        marks: Iterable[str] = (),
         prefix: bool = False,
     ) -> ParsedQuery:
         """Build both queries of the same words.
@@ -105,10 +106,12 @@ class QueryBuilder:
             words: what is asked for.
             boosts: field → weight; a field that is missing is not searched.
             codes: normalised; products that have one rank higher.
+            marks: products that have one rank higher; those alone match where there is no word.
             prefix: let the last word match any term that begins with it.
         """
-        parts, most = self._words(words[:_MOST_TERMS], boosts, prefix=prefix)
-        coded = self._codes(codes)
+        parts, most = self._words(words[:MOST_TERMS], boosts, prefix=prefix)
+        marked = self.marked(marks)
+        coded = [*self._codes(codes), *marked]
         ranking = matching = None
         needed = 1
         if parts or coded:
@@ -120,7 +123,10 @@ class QueryBuilder:
             matching = self._query.boolean_query(
                 [(self._occur.Should, part) for part in asked], minimum_number_should_match=needed
             )
+        elif marked:
+            matching = self._best(marked)
         if coded:
+            most = most if parts else self._searcher.num_docs
             return ParsedQuery(ranking, matching, self._searcher.num_docs, most // needed)
         return ParsedQuery(ranking, matching, most, most // needed)
 
@@ -161,15 +167,35 @@ class QueryBuilder:
         unfinished = words[-1:] if prefix else ()
         parts, most = [], self._searcher.num_docs * len(unfinished)
         for word in words[: len(words) - len(unfinished)]:
-            forms = [self._form(fields, form) for form in word.forms]
-            parts.append(self._best(query for query, _ in forms))
-            most += sum(count for _, count in forms)
+            query, count = self._word(fields, word)
+            parts.append(query)
+            most += count
         parts += [self._each_prefixed(fields, word.terms[-1]) for word in unfinished]
         return parts, most
 
-    def _form(self, fields: Mapping[str, float], form: Form) -> tuple[tantivy.Query, int]:
+    def _word(self, fields: Mapping[str, float], word: Word) -> tuple[tantivy.Query, int]:
+        """Return a query for a word, and how many matches it has at most.
+
+        All forms of a word together are one word, so none is rarer than all of them; by its own
+        count a compound that few products have would weigh more than the word itself.
+        """
+        singles = [form.terms[0] for form in word.forms if len(form.terms) == 1]
+        shares = dict.fromkeys(singles, 1.0)
+        if len(singles) > 1:
+            counts = {term: self.count(term, fields) for term in singles}
+            often = self._rarity(min(sum(counts.values()), self._searcher.num_docs))
+            shares = {term: often / self._rarity(counts[term]) for term in singles}
+        forms = [
+            self._form(fields, form, shares[form.terms[0]] if len(form.terms) == 1 else 1.0)
+            for form in word.forms
+        ]
+        return self._best(query for query, _ in forms), sum(count for _, count in forms)
+
+    def _form(
+        self, fields: Mapping[str, float], form: Form, share: float = 1.0
+    ) -> tuple[tantivy.Query, int]:
         """Return a query for one form of a word, and how many matches it has at most."""
-        weighted = {field: boost * form.weight for field, boost in fields.items()}
+        weighted = {field: boost * form.weight * share for field, boost in fields.items()}
         if len(form.terms) == 1:
             term = form.terms[0]
             counts = {field: self._searcher.doc_freq(field, term) for field in fields}
@@ -226,16 +252,60 @@ class QueryBuilder:
         return math.log(1 + (total - count + 0.5) / (count + 0.5))
 
     def nearest(self, word: str, term: str) -> str | None:
-        """Return the term that one which no product has may be meant for; None where none is.
+        """Return the word that one which no product has may be meant for; None where none is.
 
-        The first letter is taken to be right.
+        An index that was made before words were kept has only their terms.
         """
-        if not may_be_misspelt(term):
+        if not may_be_misspelt(word):
             return None
         counts: Counter[str] = Counter()
+        for field in ("word",) if self._has_words else SPELLED_FIELDS:
+            for start in beginnings(word):
+                counts.update(dict(self._searcher.terms_with_prefix(field, start)))
+        ending = word.removeprefix(term) if word.startswith(term) else ""
+        return nearest_word(word, ending, list(counts.items()))
+
+    def count(self, term: str, fields: Iterable[str] = SPELLED_FIELDS) -> int:
+        """Return how many products have a term, by the field in which most do."""
+        return max((self._searcher.doc_freq(field, term) for field in fields), default=0)
+
+    def count_adjacent(self, terms: Sequence[str]) -> int:
+        """Return how many products have terms side by side, by the field in which most do."""
+        counts = [0]
         for field in SPELLED_FIELDS:
-            counts.update(dict(self._searcher.terms_with_prefix(field, term[0])))
-        return nearest_term(word, term, counts.items())
+            if all(self._searcher.doc_freq(field, term) for term in terms):
+                phrase = self._query.phrase_query(self._schema, field, list(terms))
+                found: Any = self._searcher.search(phrase, 1, count=True)
+                counts.append(int(found.count))
+        return max(counts)
+
+    def codes_beginning(self, start: str, most: int) -> list[str]:
+        """Return the normalised codes that begin so; none where they are too many."""
+        found = self._searcher.terms_with_prefix("code", start, limit=most + 1)
+        return [code for code, _ in found] if len(found) <= most else []
+
+    def coded(self, codes: Sequence[str]) -> tantivy.Query:
+        """Build a query for products that have one of some normalised codes."""
+        return self._best(self._query.term_query(self._schema, "code", code) for code in codes)
+
+    def marked(self, marks: Iterable[str]) -> list[tantivy.Query]:
+        """Build a query for each mark that some product has; an old index knows none."""
+        if not self._has_words:
+            return []
+        return [
+            self._query.term_query(self._schema, "mark", mark, "basic")
+            for mark in marks
+            if self._searcher.doc_freq("mark", mark)
+        ]
+
+    def ending(self, end: str, most: int) -> list[tuple[str, int]]:
+        """Return the most frequent words, reversed, that begin with a reversed end.
+
+        None where the language has no compounds, or the index was made before they were kept.
+        """
+        if not self._has_words:
+            return []
+        return self._searcher.terms_with_prefix("compound", end, limit=most)
 
     def rarity(self, word: Word, fields: Iterable[str]) -> float:
         """Return the weight that BM25 gives a word as typed, by the field that has it most often.
@@ -262,7 +332,10 @@ class QueryBuilder:
         ]
 
 
-def codes_within(text: str) -> list[str]:
-    """Return every word that looks like a code, such as TN-2110, normalised."""
-    words = {normalise_code(word) for word in text.split()[:_MOST_TERMS]}
-    return sorted(w for w in words if len(w) >= _SHORTEST_CODE and any(c.isdigit() for c in w))
+def _has_field(searcher: tantivy.Searcher, field: str) -> bool:
+    """Tell whether an index has a field; one made by an older version may not."""
+    try:
+        searcher.doc_freq(field, "")
+    except ValueError:
+        return False
+    return True

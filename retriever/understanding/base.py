@@ -75,6 +75,10 @@ class Understanding:
         price: what it may cost.
         cheap: whether it should cost little.
         unwanted: what it must not have.
+        marks: words whose signs mean something, and pictograms, that some product has.
+        begun: normalised codes of products that the whole of it begins.
+        coded: normalised codes of products that words of it make.
+        compounds: for each word that ends compounds its term, and theirs.
         told: what the stages did, in words, for whoever asks to explain.
     """
 
@@ -89,6 +93,10 @@ class Understanding:
     price: Amount | None = None
     cheap: bool = False
     unwanted: tuple[Unwanted, ...] = ()
+    marks: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
+    coded: tuple[str, ...] = ()
+    compounds: tuple[tuple[str, ...], ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
 
     def telling(self, stage: str, what: str) -> Understanding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from ...indexer.snapshot import Snapshot
 from .base import Piece, Understanding
@@ -11,19 +12,30 @@ from .base import Piece, Understanding
 _MOST_TOLD = 200  # characters
 
 
+class Change(Protocol):
+    """Changes a text word by word; with `prefix` the last word may be unfinished."""
+
+    def __call__(self, text: str, *, prefix: bool) -> str:
+        """Return the text changed."""
+
+
 def spelling(query: Understanding, snapshot: Snapshot) -> Understanding:
     """Replace words that no product has by the nearest that some have."""
-    text = _corrected(query.text, query.pieces, snapshot, prefix=query.prefix)
+    text = reworded(query, snapshot.lexical.spelling_corrected)
     if text == query.text:
         return query
     return replace(query, text=text).telling("spelling", f"read as {text[:_MOST_TOLD]!r}")
 
 
-def _corrected(text: str, pieces: Sequence[Piece], snapshot: Snapshot, *, prefix: bool) -> str:
-    """Correct what stands before, between and behind pieces that are understood as they are."""
+def reworded(query: Understanding, change: Change) -> str:
+    """Return the text changed where it is not yet understood: between pieces, and around them."""
+    return _changed(query.text, query.pieces, change, prefix=query.prefix)
+
+
+def _changed(text: str, pieces: Sequence[Piece], change: Change, *, prefix: bool) -> str:
     for piece in pieces:
         before, found, after = text.partition(piece.text)
         if found:
-            before = _corrected(before, pieces, snapshot, prefix=False)
-            return before + found + _corrected(after, pieces, snapshot, prefix=prefix)
-    return snapshot.lexical.spelling_corrected(text, prefix=prefix) if text else text
+            before = _changed(before, pieces, change, prefix=False)
+            return before + found + _changed(after, pieces, change, prefix=prefix)
+    return change(text, prefix=prefix) if text else text

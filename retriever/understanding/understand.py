@@ -7,19 +7,30 @@ from collections.abc import Collection
 from ...errors import InputError
 from ...indexer.snapshot import Snapshot
 from .base import Evidence, Stage, Understanding
+from .codes import codes
+from .compounds import compounds, says_it
+from .joining import joining, splitting
 from .quantities import agreement, quantities
+from .signs import has_marks, signs
 from .spelling import spelling
 from .words import words
 
 STAGES: dict[str, Stage] = {
+    "signs": signs,
+    "codes": codes,
     "quantities": quantities,
+    "splitting": splitting,
     "spelling": spelling,
     "words": words,
+    "joining": joining,
+    "compounds": compounds,
 }
 """The stages in their order, by the names that switch them off; `words` cannot be."""
 
 EVIDENCE: dict[str, Evidence] = {
     "quantities": Evidence(agreement, 0.1),
+    "signs": Evidence(has_marks, 0.5),
+    "compounds": Evidence(says_it, 0.5),
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tantivy
 from dsv3 import ECommRetriever, Product
 from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.errors import Dsv3Error, EncoderError, FilterError, InputError, RecordError, ShopError
@@ -18,7 +19,8 @@ from dsv3.indexer.catalog import Catalog, Change
 from dsv3.indexer.index import Indexed, index_shop
 from dsv3.indexer.ingest import Reading
 from dsv3.indexer.inspect import inspect_shop
-from dsv3.indexer.lexical.index import LexicalDocument
+from dsv3.indexer.lexical.analysis import Analysis
+from dsv3.indexer.lexical.index import TEXT_FIELDS, LexicalDocument
 from dsv3.indexer.product import LONGEST_ID, LONGEST_TEXT, MOST_ATTRIBUTES
 from dsv3.indexer.snapshot import Snapshot
 from dsv3.indexer.sources.products import SourceItem
@@ -674,6 +676,50 @@ def test_a_shop_indexed_before_gets_quantities_at_its_next_build(
     assert set(titles(local.shop, "", where="volume_l >= 3")) == {"Water 3 l", "Water 9 l"}
     assert len(titles(local.shop, "", where="price > 0")) == 4
     assert local.index([record(4, title="Water 9 l")]).built is None
+
+
+def test_a_shop_indexed_before_gets_marks_at_its_next_build(
+    local: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fields_of_before() -> tantivy.Schema:
+        builder = tantivy.SchemaBuilder()
+        builder.add_unsigned_field("row", indexed=True, fast=True)
+        builder.add_text_field("code", tokenizer_name="raw", index_option="basic")
+        for field in TEXT_FIELDS:
+            builder.add_text_field(field, tokenizer_name="product_text")
+        return builder.build()
+
+    def found(query: str) -> tuple[list[str], str]:
+        with ECommRetriever.open(local.shop) as retriever:
+            results = retriever.retrieve(query, k=4, mode="lexical", explain=True)
+            return [hit.product.title for hit in results], results.plan.get("signs", "")
+
+    named = [record(n, title=f"Voucher{'+' * (n % 2)} {n}") for n in range(1, 5)]
+    with monkeypatch.context() as before:
+        before.setattr("dsv3.indexer.lexical.index._schema", fields_of_before)
+        before.setattr("dsv3.indexer.lexical.index._to_tantivy", _entry_of_before)
+        before.setattr("dsv3.indexer.build.KEYWORDS", 0)
+        local.index(named)
+        assert len(found("voucher+")[0]) == 4
+        assert found("voucher+")[1] == ""
+        assert len(found("vuocher")[0]) == 4  # spelling knows the terms alone
+    done = local.index([*named[:3], record(4, title="Voucher 9")])
+    assert done.built is not None
+    assert (done.built.full, done.built.encoding.encoded) == (False, 1)
+    titles_found, told = found("voucher+")
+    assert set(titles_found[:2]) == {"Voucher+ 1", "Voucher+ 3"}
+    assert len(titles_found) == 4
+    assert "voucher+" in told
+    assert local.index([*named[:3], record(4, title="Voucher 9")]).built is None
+
+
+def _entry_of_before(document: LexicalDocument, analysis: Analysis) -> tantivy.Document:
+    made = tantivy.Document()
+    made.add_unsigned("row", document.row)
+    for field, text in document.texts.items():
+        if text:
+            made.add_text(field, analysis.prepare(text))
+    return made
 
 
 def test_prices_of_several_currencies_are_never_compared_in_silence(local: Source) -> None:

@@ -6,7 +6,7 @@ import pytest
 from dsv3 import Product
 from dsv3.indexer.lexical.analysis import Analysis
 from dsv3.indexer.lexical.index import LexicalDocument, LexicalIndex, LexicalWriter
-from dsv3.indexer.lexical.spelling import nearest_term
+from dsv3.indexer.lexical.spelling import nearest_word
 from dsv3.indexer.settings import DEFAULT_BOOSTS
 
 TITLES = [
@@ -17,6 +17,12 @@ TITLES = [
     "Laser pointer",
     "Keyboard, TN-2110 compatible",
     "Laser printer, large",
+    "Wool socks, 3 pairs",
+    "Glass bottles",
+    "Jacket",
+    "Dress",
+    "Brass lamp GBXRED",
+    "Window insert",
 ]
 
 
@@ -39,6 +45,18 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
         ("Laser pritner!", "Laser printer!"),
         ("keybord", "keyboard"),
         ("mose", "mose"),  # too short to tell
+        ("sokcs", "socks"),
+        ("scoks", "socks"),
+        ("soxks", "socks"),
+        ("jaket", "jacket"),
+        ("jackeet", "jacket"),
+        ("bottel", "bottles"),
+        ("botle", "bottles"),
+        ("dres", "dress"),
+        ("lmap", "lamp"),
+        ("lamb", "lamb"),
+        ("insects", "insects"),  # another word rather than a slip
+        ("gbxred", "gbxred"),
         ("TN-2119", "TN-2119"),
         ("printers", "printers"),
         ("zeppelin", "zeppelin"),
@@ -72,6 +90,22 @@ def test_the_end_of_a_long_text_is_kept(index: LexicalIndex) -> None:
 
 
 def test_of_equally_near_words_the_most_frequent_is_taken() -> None:
-    assert nearest_term("pritner", "pritner", [("printer", 3), ("prigner", 2)]) == "printer"
-    assert nearest_term("abcde", "abcde", [("abcdf", 1), ("abcdg", 2)]) == "abcdg"
-    assert nearest_term("abcde", "abcde", [("vwxyz", 9)]) is None
+    assert nearest_word("pritner", "", [("printer", 3), ("prigner", 2)]) == "printer"
+    assert nearest_word("barnd", "", [("brand", 3), ("barns", 2)]) == "brand"
+    assert nearest_word("balls", "", [("bills", 1), ("bells", 2)]) == "bells"
+    assert nearest_word("abcde", "", [("vwxyz", 9)]) is None
+
+
+def test_a_slip_is_likelier_than_another_letter_unless_much_rarer() -> None:
+    assert nearest_word("keybiard", "", [("keybxard", 3), ("keyboard", 2)]) == "keyboard"
+    assert nearest_word("keybiard", "", [("keybxard", 300), ("keyboard", 2)]) == "keybxard"
+
+
+def test_an_index_that_kept_no_words_is_corrected_by_terms(
+    index: LexicalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index._queries, "_has_words", False)
+    index._correct.cache_clear()
+    assert index.spelling_corrected("pritner") == "printer"
+    assert index.known_marks("c++") == ()
+    index._correct.cache_clear()
