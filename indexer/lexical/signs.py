@@ -27,6 +27,7 @@ _BEFORE = str.maketrans(
         "\u00a8": " ",
         "\u02da": "\u00b0",
         "\u2033": '"',  # inches, which NFKC would make twice the sign of feet
+        **{fraction: f" {fraction}" for fraction in "½¼¾⅓⅔⅛⅜⅝⅞"},  # 1½ is no 11/2
         "\u0130": "I",  # its small form is two characters
     }
 )
