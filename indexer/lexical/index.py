@@ -32,7 +32,7 @@ from ..product import Product
 from .analysis import Analysis, normalise_code
 from .codes import codes_beginning, codes_in, codes_within
 from .compounds import compounds_of
-from .joining import Joined, Parts, joined_of, parts_of
+from .joining import Joined, Parts, joined_of, known_parts_of, parts_of
 from .query import MOST_TERMS, Form, ParsedQuery, QueryBuilder, Word
 from .signs import marks
 from .spelling import without_umlauts
@@ -251,8 +251,9 @@ class LexicalIndex:
         return known or bool(self.compounds(word.casefold(), term))
 
     def split_apart(self, text: str, *, prefix: bool = False) -> str:
-        """Return the text with each word that no product has as two that stand side by side in one.
+        """Return the text with each word that no product has as two that products have.
 
+        They stand side by side in some product; or else no known word is near to the whole.
         With `prefix` the last word stays as it is.
         """
         head, tail = _finished(text, prefix=prefix)
@@ -266,10 +267,10 @@ class LexicalIndex:
         if len(terms) != 1 or self._is_known(word, terms[0]):
             return word
         parts = self._parts(word)
-        if parts is None:
-            return word
         near = self._queries.nearest(word.casefold(), terms[0])
-        if near is not None and self._term(near)[1] > parts.count:
+        if parts is None and near is None:
+            parts = known_parts_of(word, self._queries, self._analysis)
+        if parts is None or (near is not None and self._term(near)[1] > parts.count):
             return word  # rather misspelt
         return f"{parts.head} {parts.tail}"
 

@@ -10,9 +10,10 @@ from .analysis import Analysis
 if TYPE_CHECKING:
     from .query import QueryBuilder
 
-_SHORTEST = 5  # letters of a word that may be two
+_SHORTEST = 4  # letters of a word that may be two
 _LONGEST = 30
-_SHORTEST_TAIL = 3
+_SHORTEST_KNOWN = 4  # of two words that stand in no product side by side
+_MOST_BY_CHANCE = 2  # products in which a single letter stands behind a word
 _SHORT_TAIL_BEHIND = 4  # letters before a tail of two: "carry on"
 
 
@@ -24,7 +25,7 @@ class Parts:
         head: as typed.
         tail: as typed.
         terms: of both.
-        count: products that have them side by side.
+        count: products that have them side by side, or the rarer of them.
     """
 
     head: str
@@ -57,7 +58,7 @@ def parts_of(word: str, queries: QueryBuilder, analysis: Analysis) -> Parts | No
     best: Parts | None = None
     if not _SHORTEST <= len(word) <= _LONGEST:
         return None
-    for cut in range(1, len(word) - 1):
+    for cut in range(1, len(word)):
         head, tail = word[:cut], word[cut:]
         if not _may_be_tail(head, tail):
             continue
@@ -65,8 +66,26 @@ def parts_of(word: str, queries: QueryBuilder, analysis: Analysis) -> Parts | No
         if not all(term and queries.count(term) for term in terms):
             continue
         count = queries.count_adjacent(terms)
+        if len(tail) == 1 and not tail.isdigit() and count <= _MOST_BY_CHANCE:
+            continue
         if count and (best is None or count > best.count):
             best = Parts(head, tail, terms, count)
+    return best
+
+
+def known_parts_of(word: str, queries: QueryBuilder, analysis: Analysis) -> Parts | None:
+    """Return two words of the shop's, in whichever products, that make one; None if there are none.
+
+    Of several the two that are had most often, by the rarer of both.
+    """
+    best: Parts | None = None
+    if not word.isalpha() or len(word) > _LONGEST:
+        return None
+    for cut in range(_SHORTEST_KNOWN, len(word) - _SHORTEST_KNOWN + 1):
+        terms = (_term(word[:cut], analysis), _term(word[cut:], analysis))
+        count = min((queries.count(term) if term else 0 for term in terms), default=0)
+        if count and (best is None or count > best.count):
+            best = Parts(word[:cut], word[cut:], terms, count)
     return best
 
 
@@ -91,7 +110,7 @@ def _may_be_tail(head: str, tail: str) -> bool:
         return not head[-1].isdigit()
     if tail[0].isdigit() and head[-1].isdigit():
         return False
-    return len(tail) >= _SHORTEST_TAIL or len(head) >= _SHORT_TAIL_BEHIND
+    return len(tail) != 2 or len(head) >= _SHORT_TAIL_BEHIND
 
 
 def _term(word: str, analysis: Analysis) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_TERMS = 64  # of a longer query, the first that differ
 _CODE_BOOST = 4.0
+_LONGEST_ENDING = 2  # of a form of the same word
 _SHARE_TO_MATCH = 0.75
 
 
@@ -263,6 +264,7 @@ class QueryBuilder:
             for start in beginnings(word):
                 counts.update(dict(self._searcher.terms_with_prefix(field, start)))
         ending = word.removeprefix(term) if word.startswith(term) else ""
+        ending = ending if len(ending) <= _LONGEST_ENDING else ""
         return nearest_word(word, ending, list(counts.items()))
 
     def count(self, term: str, fields: Iterable[str] = SPELLED_FIELDS) -> int:

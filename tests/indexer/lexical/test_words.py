@@ -44,8 +44,9 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
         ("carpet", "carpet"),
         ("toothbursh", "toothbursh"),
         ("raincoats", "rain coats"),
-        ("hosegarden", "hosegarden"),
+        ("hosegarden", "hose garden"),  # in no product side by side, and near to no word
         ("asdfqwer", "asdfqwer"),
+        ("rubberhose", "rubberhose"),
         ("", ""),
     ],
 )
