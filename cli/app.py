@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..errors import Dsv3Error
 from ..files import full_disk_told
-from . import catalog, indexing, model, searching, serving, training
+from . import catalog, indexing, model, rules, searching, serving, training
 from . import eval as evaluating
 from .console import echo
 
@@ -48,6 +48,7 @@ app.command("delete")(catalog.delete)
 app.command("train")(training.train)
 app.add_typer(evaluating.app, name="eval")
 app.add_typer(model.app, name="model")
+app.add_typer(rules.app, name="rules")
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..indexer.ingest import Ingested
     from ..indexer.product import Product
     from ..indexer.sources.fields import FieldMap
+    from ..retriever.expectations import Outcome
 
 
 _NARROW = 60  # columns of a terminal below which brands are left out
@@ -124,11 +125,26 @@ def _lanes(hit: Hit) -> str:
     if hit.explanation is None:
         return ""
     parts = ["exact code"] if hit.explanation.exact_code else []
+    parts += hit.explanation.rules
     for name, lane in hit.explanation.lanes.items():
         rank = f"#{lane.rank}" if lane.rank else "-"
         parts.append(f"{name} {rank} {lane.score:.3f}")
     parts += [f"{name} {value:+.3f}" for name, value in hit.explanation.evidence.items()]
     return "\n".join(parts)
+
+
+def expectations_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return what became of each expectation of a shop's rules."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Line", justify="right", style="dim")
+    table.add_column("Query", overflow="fold")
+    table.add_column("", no_wrap=True)
+    table.add_column("Otherwise", overflow="fold")
+    for each in outcomes:
+        verdict = Text("failed", style="red") if each.failures else Text("ok", style="green")
+        cells = (str(each.expectation.line), Text(each.expectation.query), verdict)
+        table.add_row(*cells, Text("\n".join(each.failures)))
+    return table
 
 
 def fields_table(

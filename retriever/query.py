@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from ..errors import InputError
@@ -27,6 +28,7 @@ class Query:
         sort: a field to order by instead of the score.
         prefix: whether the last word may be unfinished.
         expand: whether each variant is a hit, instead of one for all of a group.
+        at: moment at which dated rules are looked at; None is now.
         explain: whether hits and results say why they are as they are.
     """
 
@@ -39,6 +41,7 @@ class Query:
     sort: Sort | None = None
     prefix: bool = False
     expand: bool = False
+    at: datetime | None = None
     explain: bool = False
 
     def __post_init__(self) -> None:

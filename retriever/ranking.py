@@ -7,7 +7,7 @@ with every other product that matches the words, in keyword order, so that pages
 total is exact.
 
 Queries that are asked together differ in their text alone, and share the filter, the call of the
-encoder and the search for neighbours.
+encoder and the search for neighbours, as far as the same rules of the shop's people are for them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from .fusion import convex_combination
 from .query import Query
 from .ranker import Ranker
 from .results import Explanation, LaneScore
+from .rules.steering import Steered, Steering
+from .rules.synonyms import Synonyms
 from .sorting import sort_rows
 from .understanding.base import Understanding
 from .understanding.understand import EVIDENCE, understand
@@ -41,6 +43,7 @@ BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
 _DEEPEST = 16  # times as many candidates are asked for at most
+_UNSTEERED = Steered()
 Encode = Callable[[Sequence[str]], FloatArray]
 
 
@@ -84,6 +87,8 @@ class Scope:
         mask: by row, whether the filter lets it pass; None without a filter.
         ranker: the shop's, or the one that comes with the package; None where there is none.
         groups: whose variants stand as one; None where each product is a hit.
+        steered: what the rules of the shop's people do; none of them is hidden in `mask`.
+        synonyms: those of the shop's people.
     """
 
     snapshot: Snapshot
@@ -91,6 +96,8 @@ class Scope:
     mask: BoolArray | None
     ranker: Ranker | None = None
     groups: Groups | None = None
+    steered: Steered = _UNSTEERED
+    synonyms: Synonyms | None = None
 
     def passing(self) -> BoolArray:
         """Return a mask of all products that pass the filter."""
@@ -146,8 +153,8 @@ class Nearest:
 
     Attributes:
         candidates: the nearest products that pass the filter.
-        nearness: similarity of the nearest product without the filter, at least 0, so that a
-            filter takes products away and never adds any.
+        nearness: similarity of the nearest product that no rule hides, without the filter, at least
+            0, so that a filter takes products away and never adds any.
         vector: (dim,) the query's.
     """
 
@@ -201,6 +208,7 @@ def rank(
     ranking: Ranking,
     encode: Encode,
     ranker: Ranker | None = None,
+    steering: Steering | None = None,
 ) -> list[Ranked]:
     """Rank the products of a generation for each of several queries.
 
@@ -210,13 +218,35 @@ def rank(
         ranking: how lanes are searched and joined.
         encode: n texts → (n, dim) query vectors; called once, in hybrid and dense mode only.
         ranker: ranks the candidates in hybrid mode, where it was trained for the encoder.
+        steering: the rules of the shop's people; None where there are none.
     """
+    synonyms = steering.synonyms if steering else None
+    scope = Scope(snapshot, ranking, None, ranker, synonyms=synonyms)
+    if steering is None or "rules" in ranking.without:
+        return _rank_together(queries, scope, encode)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    steered = [steering.of(q.text, prefix=q.prefix, at=q.at) for q in queries]
+    for place, each in enumerate(steered):
+        alike.setdefault(tuple(map(id, each.rules)), []).append(place)
+    ranked: dict[int, Ranked] = {}
+    for places in alike.values():
+        of_these = replace(scope, steered=steered[places[0]])
+        some = _rank_together([queries[place] for place in places], of_these, encode)
+        ranked.update(zip(places, some, strict=True))
+    return [ranked[place] for place in range(len(queries))]
+
+
+def _rank_together(queries: Sequence[Query], scope: Scope, encode: Encode) -> list[Ranked]:
+    """Rank products for queries that the same rules are for."""
     traces = [Trace() for _ in queries]
     with _timed("filter", traces if queries and queries[0].where is not None else []):
-        mask = _filter(queries, snapshot, traces)
-    groups = snapshot.groups if queries and not queries[0].expand else None
-    scope = Scope(snapshot, ranking, mask, ranker, groups)
+        mask = _filter(queries, scope.snapshot, traces)
+    if scope.steered.visible is not None:
+        mask = scope.steered.visible if mask is None else mask & scope.steered.visible
+    groups = scope.snapshot.groups if queries and not queries[0].expand else None
+    scope = replace(scope, mask=mask, groups=groups)
     _tell_currencies(queries, scope, traces)
+    _tell_rules(queries, scope, traces)
     read = [_read(q, scope, t) for q, t in zip(queries, traces, strict=True) if q.text]
     together = [each for each in read if each.understood.only is None]
     nearest = iter(_nearest(together, scope, encode))
@@ -270,6 +300,9 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
         return ranked
     rows = ranked.page.rows
     explanations = _explain(rows, lanes, read.codes[: read.exact], joined.rows, evidence, scored)
+    if scope.steered.rules:
+        told = {row: scope.steered.told_of(row) for row in explanations}
+        explanations = {row: replace(e, rules=told[row]) for row, e in explanations.items()}
     return replace(ranked, explanations=explanations)
 
 
@@ -318,6 +351,13 @@ def _tell_currencies(queries: Sequence[Query], scope: Scope, traces: Sequence[Tr
         )
 
 
+def _tell_rules(queries: Sequence[Query], scope: Scope, traces: Sequence[Trace]) -> None:
+    if scope.steered.rules:
+        told = scope.steered.told(ordered=queries[0].sort is None)
+        for trace in traces:
+            trace.plan["rules"] = told
+
+
 def _read(query: Query, scope: Scope, trace: Trace) -> Read:
     lexical = scope.snapshot.lexical
     with _timed("read", [trace]):
@@ -332,6 +372,7 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
                 prefix=query.prefix,
                 strict=scope.ranking.strict,
                 without=scope.ranking.without,
+                written=scope.synonyms,
             )
             words = lexical.read(
                 understood.text,
@@ -402,8 +443,8 @@ def _neighbors(read: Sequence[Read], vectors: FloatArray, scope: Scope) -> Itera
     depth = _depth(read[0], scope)
     found = index.search(vectors, depth, scope.mask)
     closest = found.scores[:, 0]
-    if scope.mask is not None and read[0].query.mode == "hybrid":
-        closest = index.search(vectors, 1).scores[:, 0]
+    if scope.mask is not scope.steered.visible and read[0].query.mode == "hybrid":
+        closest = index.search(vectors, 1, scope.steered.visible).scores[:, 0]
     for place, each in enumerate(read):
         near = Candidates(*_there(found.rows[place], found.scores[place]))
         each.trace.plan["dense"] = found.plan
@@ -674,7 +715,8 @@ def _put_first(codes: RowArray, fused: Candidates) -> Candidates:
 def _page(read: Read, scope: Scope, fused: Candidates, matches: WordMatches) -> Ranked:
     """Cut the page out of the ranking."""
     query = read.query
-    if query.sort is not None or query.facets or scope.groups is not None:
+    orders = scope.groups is not None or scope.steered.orders
+    if query.sort is not None or query.facets or orders:
         return _page_of_all(read, scope, fused, matches)
     if query.mode == "dense":
         return Ranked(_cut(fused, query), scope.count(), read.trace)
@@ -691,7 +733,7 @@ def _page_of_all(read: Read, scope: Scope, fused: Candidates, matches: WordMatch
         everything = fused.followed_by(np.flatnonzero(scope.passing()))
     else:
         everything = fused.followed_by(_all_matches(read, scope, matches))
-    ordered = everything
+    ordered = everything = _steered(everything, scope, len(read.codes))
     if query.sort is not None:
         rows = sort_rows(everything.rows, query.sort, columns)
         place = np.argsort(everything.rows)
@@ -701,12 +743,24 @@ def _page_of_all(read: Read, scope: Scope, fused: Candidates, matches: WordMatch
     return _grouped(Ranked(ordered, len(ordered), read.trace, matching), query, scope)
 
 
+def _steered(everything: Candidates, scope: Scope, codes: int = 0) -> Candidates:
+    """Let the rules of the shop's people order what was found, its first exact codes apart.
+
+    What is pinned comes first, so that it stands for its group; `_grouped` puts it in its place.
+    """
+    if not scope.steered.orders:
+        return everything
+    return scope.steered.pins_first(scope.steered.ordered(everything, codes), scope.mask)
+
+
 def _grouped(whole: Ranked, query: Query, scope: Scope) -> Ranked:
     """Cut the page out of all that was found, where groups count one hit of each."""
     groups, everything = scope.groups, whole.page
+    first = everything if groups is None else groups.first(everything)
+    if scope.steered.pins and query.sort is None:
+        first = scope.steered.placed(first)
     if groups is None:
-        return replace(whole, page=_cut(everything, query))
-    first = groups.first(everything)
+        return replace(whole, page=_cut(first, query))
     whole.trace.plan["variants"] = (
         f"one hit a group: {len(first):,} of {len(everything):,} products"
     )
@@ -727,11 +781,17 @@ def _browse(query: Query, scope: Scope, trace: Trace) -> Ranked:
     """List all that passes the filter, in the order of the catalog."""
     passing = scope.passing()
     rows = np.flatnonzero(passing)
-    if query.sort is not None:
-        rows = sort_rows(rows, query.sort, scope.snapshot.columns)
     trace.plan["browse"] = "no query: everything that passes the filter"
-    everything = Candidates(rows, np.zeros(len(rows), np.float32))
-    return _grouped(Ranked(everything, len(everything), trace, passing), query, scope)
+    everything = _steered(Candidates(rows, np.zeros(len(rows), np.float32)), scope)
+    if query.sort is not None:
+        rows = sort_rows(everything.rows, query.sort, scope.snapshot.columns)
+        everything = Candidates(rows, everything.scores)
+    ranked = _grouped(Ranked(everything, len(everything), trace, passing), query, scope)
+    if not (query.explain and scope.steered.rules):
+        return ranked
+    told = {row: scope.steered.told_of(row) for row in ranked.page.rows.tolist()}
+    explanations = {row: Explanation({}, rules=rules) for row, rules in told.items()}
+    return replace(ranked, explanations=explanations)
 
 
 def _cut(ranking: Candidates, query: Query) -> Candidates:

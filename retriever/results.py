@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..indexer.product import Product
 
-WARNINGS = ("currency",)
+WARNINGS = ("currency", "rules.toml")
 """Parts of `Results.plan` that whoever searches should know without asking."""
 
 
@@ -30,12 +30,14 @@ class Explanation:
     Attributes:
         lanes: where each lane put it.
         exact_code: whether its id or code is what was typed.
+        rules: which of the shop's rules move it, and how.
         evidence: what each stage of understanding has to say for it, or against it.
         features: what each feature added to a learned ranker's score, the largest first.
     """
 
     lanes: Mapping[str, LaneScore]
     exact_code: bool = False
+    rules: tuple[str, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
 
@@ -79,7 +81,7 @@ class Results(Sequence[Hit]):
         took: milliseconds spent in each stage.
         plan: what the filter and the index did, in words; filled when asked to explain, and
             where nothing matches. What is of `WARNINGS` is always told: "currency", where prices
-            of several currencies are compared.
+            of several currencies are compared; "rules.toml", what of the file is not used.
 
     """
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -29,6 +30,8 @@ from .query import Mode, Query
 from .ranker import DEFAULT, Ranker, default_ranker
 from .ranking import Encode, Ranked, learnable, rank
 from .results import WARNINGS, Hit, Results
+from .rules.file import RulesFile
+from .rules.steering import Steering
 from .sorting import Sort
 
 if TYPE_CHECKING:
@@ -64,6 +67,8 @@ class ECommRetriever(Closing):
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._published: tuple[int, int, int] | None = None
+        self._rules = RulesFile(shop.folder)
+        self._steering: Steering | None = None
         self._encoder: Encoder | None = None
         self._encoder_name = ""
         self._vectors: LRUCache[tuple[str, Space], FloatVector] = LRUCache(_QUERIES_CACHED)
@@ -100,6 +105,7 @@ class ECommRetriever(Closing):
         sort: str | None = None,
         prefix: bool = False,
         expand: bool = False,
+        at: datetime | None = None,
         explain: bool = False,
         ranking: Ranking | None = None,
     ) -> Results:
@@ -116,6 +122,7 @@ class ECommRetriever(Closing):
             prefix: whether the last word may be unfinished.
             expand: make each variant a hit. By default products of one `group_id` stand as one,
                 the best of those that match, and total, facets, pages and order count groups.
+            at: moment at which dated rules of the shop's people are looked at; None is now.
             explain: fill `Hit.explanation` and `Results.plan`.
             ranking: other weights than the shop's.
 
@@ -133,6 +140,7 @@ class ECommRetriever(Closing):
             sort=Sort.parse(sort) if sort else None,
             prefix=prefix,
             expand=expand,
+            at=at,
             explain=explain,
         )
         return self._answer([asked], ranking)[0]
@@ -159,13 +167,16 @@ class ECommRetriever(Closing):
         """Answer queries that differ in their text alone."""
         begin = time.perf_counter()
         snapshot = self.snapshot()
+        steering = self._steering_of(snapshot)
         ranked = rank(
             queries,
             snapshot,
             ranking or self.settings.ranking,
             self._encoding(snapshot),
             self._ranker(),
+            steering if steering.rules else None,
         )
+        warning = steering.warning()
         answers = []
         for query, each in zip(queries, ranked, strict=True):
             counted = {}
@@ -174,6 +185,8 @@ class ECommRetriever(Closing):
                 counted = count_facets(query.facets, snapshot.columns, each.matching, groups)
             hits = self._hits(snapshot, each, query.offset)
             plan = each.trace.plan
+            if warning:
+                plan["rules.toml"] = warning
             if each.total and not query.explain:
                 plan = {what: plan[what] for what in WARNINGS if what in plan}
             answers.append(Results(hits, each.total, counted, each.trace.took, plan))
@@ -208,6 +221,18 @@ class ECommRetriever(Closing):
         for rows, joined, made in found:
             products = snapshot.products.get_rows(rows.tolist())
             yield [each.product_id if each else "" for each in products], joined, made
+
+    def steering(self) -> Steering:
+        """Return the rules of the shop's people as they are now, on the live generation."""
+        return self._steering_of(self.snapshot())
+
+    def _steering_of(self, snapshot: Snapshot) -> Steering:
+        with self._lock:
+            rules = self._rules.read()
+            held = self._steering
+            if held is None or held.rules is not rules or held.snapshot is not snapshot:
+                held = self._steering = Steering(rules, snapshot)
+            return held
 
     def products(self) -> Iterator[Product]:
         """Stream all products of the live generation."""
@@ -369,7 +394,7 @@ class ECommRetriever(Closing):
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()
-            self._catalog = self._snapshot = None
+            self._catalog = self._snapshot = self._steering = None
 
 
 def _identity(file: Path) -> tuple[int, int, int] | None:

@@ -121,6 +121,8 @@ class _Server:
         }
         if snapshot.warning:
             health["warning"] = snapshot.warning
+        if wrong := self._shop.steering().warning():
+            health["rules.toml"] = wrong
         return _json(health)
 
     async def _metrics(self, _request: Request) -> Response:

@@ -10,6 +10,7 @@ from ...indexer.candidates import FloatVector, RowArray
 from ...indexer.columns.base import BoolArray
 from ...indexer.lexical.query import Form, Word
 from ...indexer.snapshot import Snapshot
+from ..rules.synonyms import Synonyms
 
 _UNDERSTOOD = "\0"  # neither a word nor a space
 
@@ -79,6 +80,7 @@ class Understanding:
         begun: normalised codes of products that the whole of it begins.
         coded: normalised codes of products that words of it make.
         compounds: for each word that ends compounds its term, and theirs.
+        synonyms: those of the shop's people; None where they have written none.
         told: what the stages did, in words, for whoever asks to explain.
     """
 
@@ -97,6 +99,7 @@ class Understanding:
     begun: tuple[str, ...] = ()
     coded: tuple[str, ...] = ()
     compounds: tuple[tuple[str, ...], ...] = ()
+    synonyms: Synonyms | None = None
     told: Mapping[str, str] = field(default_factory=dict)
 
     def telling(self, stage: str, what: str) -> Understanding:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from ...indexer.snapshot import Snapshot
+from ..rules.synonyms import Change
 from .base import Piece, Understanding
 
 _MOST_TOLD = 200  # characters
-
-
-class Change(Protocol):
-    """Changes a text word by word; with `prefix` the last word may be unfinished."""
-
-    def __call__(self, text: str, *, prefix: bool) -> str:
-        """Return the text changed."""
 
 
 def spelling(query: Understanding, snapshot: Snapshot) -> Understanding:
@@ -28,7 +21,12 @@ def spelling(query: Understanding, snapshot: Snapshot) -> Understanding:
 
 
 def reworded(query: Understanding, change: Change) -> str:
-    """Return the text changed where it is not yet understood: between pieces, and around them."""
+    """Return the text changed where it is not yet understood: between pieces, and around them.
+
+    Words that the shop's people have synonyms for stay as they are.
+    """
+    if query.synonyms:
+        change = query.synonyms.sparing(change)
     return _changed(query.text, query.pieces, change, prefix=query.prefix)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from ...errors import InputError
 from ...indexer.snapshot import Snapshot
+from ..rules.synonyms import Synonyms
 from .base import Evidence, Stage, Understanding
 from .codes import codes
 from .compounds import compounds, says_it
@@ -13,6 +14,7 @@ from .joining import joining, splitting
 from .quantities import agreement, quantities
 from .signs import has_marks, signs
 from .spelling import spelling
+from .synonyms import synonyms
 from .words import words
 
 STAGES: dict[str, Stage] = {
@@ -22,6 +24,7 @@ STAGES: dict[str, Stage] = {
     "splitting": splitting,
     "spelling": spelling,
     "words": words,
+    "synonyms": synonyms,
     "joining": joining,
     "compounds": compounds,
 }
@@ -34,6 +37,8 @@ EVIDENCE: dict[str, Evidence] = {
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 
+_ELSEWHERE = ("ranker", "rules")  # what is left out by name and is no stage of these
+
 
 def understand(
     text: str,
@@ -42,6 +47,7 @@ def understand(
     prefix: bool = False,
     strict: bool = False,
     without: Collection[str] = (),
+    written: Synonyms | None = None,
 ) -> Understanding:
     """Read a query.
 
@@ -51,14 +57,17 @@ def understand(
         prefix: whether the last word may be unfinished.
         strict: whether wishes for values and prices are conditions.
         without: names of the stages to leave out.
+        written: synonyms that the shop's people have written.
 
     Raises:
         InputError: there is no stage of a name.
     """
-    known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE, "ranker")) if name != "words"]
+    known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE, *_ELSEWHERE)) if name != "words"]
     if unknown := sorted(set(without) - set(known)):
         raise InputError(f"no stage {unknown[0]!r} to leave out; there are {', '.join(known)}")
-    query = Understanding(typed=text, text=text, prefix=prefix, strict=strict)
+    query = Understanding(
+        typed=text, text=text, prefix=prefix, strict=strict, synonyms=written
+    )
     for name, stage in STAGES.items():
         if name not in without:
             query = stage(query, snapshot)

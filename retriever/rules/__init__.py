@@ -1,0 +1,1 @@
+"""What the people of a shop say of its search, in the shop's `rules.toml`."""

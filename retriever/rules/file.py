@@ -1,0 +1,63 @@
+"""The shop's `rules.toml`, read again when it changes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from ...files import named
+from .base import FILE, Fault, Rules
+from .read import read_rules
+
+_MOST_LOGGED = 10
+_MOST_BYTES = 16 << 20
+_log = logging.getLogger(__name__)
+
+_State = tuple[int, int, int, int] | None
+
+
+class RulesFile:
+    """Gives what the file of a folder says now; looking costs one call of `stat`.
+
+    Where nothing of it can be used, what it said before holds on, with the fault: nobody's search
+    stops for it. Faults of what is read again are logged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._state: _State = self._look()
+        self._rules = load_rules(self._path)
+
+    def read(self) -> Rules:
+        """Return the rules; the same object until the file changes."""
+        state = self._look()
+        if state != self._state:
+            rules = load_rules(self._path)
+            if rules.faults and not (rules or rules.expectations):
+                rules = replace(self._rules, faults=rules.faults)
+            for fault in rules.faults[:_MOST_LOGGED]:
+                _log.warning("%s, %s", self._path, fault)
+            self._rules, self._state = rules, state
+        return self._rules
+
+    def _look(self) -> _State:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def load_rules(path: Path) -> Rules:
+    """Read a file; none is no rules, and one that may not be read is a fault."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        return Rules()
+    except OSError as error:
+        return Rules(faults=(Fault(None, f"cannot be read: {named(error.strerror or error)}"),))
+    if len(content) > _MOST_BYTES:
+        return Rules(faults=(Fault(None, f"is larger than {_MOST_BYTES >> 20} MiB"),))
+    return read_rules(content)
