@@ -42,6 +42,7 @@ class Shop:
         self.embeddings = self.folder / "embeddings.sqlite"
         self.sqlite = self.folder / "catalog.sqlite"
         self.rejected = self._place / "rejected.jsonl"
+        self.rules = self._place / "rules.toml"
         self.fetched = self._place / "fetched.json"
         self._settings = self._place / "settings.json"
 

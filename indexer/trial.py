@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from ..progress import Progress
@@ -25,8 +26,8 @@ def trial_shop(
 ) -> Iterator[Path]:
     """Index a shop's catalog with other settings into a folder that is removed afterwards.
 
-    What is encoded goes to the shop's own cache, so that a change that is kept costs no second
-    encoding. The shop itself stays as it is.
+    It is searched by the same rules. What is encoded goes to the shop's own cache, so that a change
+    that is kept costs no second encoding. The shop itself stays as it is.
 
     Args:
         folder: the shop.
@@ -48,6 +49,8 @@ def trial_shop(
     with tempfile.TemporaryDirectory(prefix=f".{shop.folder.name}.", dir=beside) as scratch:
         trial = Shop(Path(scratch) / "trial")
         trial.remember(settings.with_changes({"catalog": url}))
+        if shop.rules.is_file():
+            copyfile(shop.rules, trial.rules)
         trial.embeddings.symlink_to(shop.embeddings.resolve())
         index_shop(
             trial.folder,

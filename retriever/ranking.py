@@ -733,7 +733,7 @@ def _page_of_all(read: Read, scope: Scope, fused: Candidates, matches: WordMatch
         everything = fused.followed_by(np.flatnonzero(scope.passing()))
     else:
         everything = fused.followed_by(_all_matches(read, scope, matches))
-    ordered = everything = _steered(everything, scope, len(read.codes))
+    ordered = everything = _steered(everything, scope, read.exact)
     if query.sort is not None:
         rows = sort_rows(everything.rows, query.sort, columns)
         place = np.argsort(everything.rows)

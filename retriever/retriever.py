@@ -67,7 +67,7 @@ class ECommRetriever(Closing):
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._published: tuple[int, int, int] | None = None
-        self._rules = RulesFile(shop.folder)
+        self._rules = RulesFile(shop.rules)
         self._steering: Steering | None = None
         self._encoder: Encoder | None = None
         self._encoder_name = ""

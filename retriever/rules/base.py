@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-FILE = "rules.toml"
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -52,7 +50,7 @@ class Rule:
         queries: what they say, `*` standing for anything; None for every query.
         begins: moment from which it holds.
         ends: moment from which it holds no longer.
-        pins: (position from 1, product id).
+        pins: (position from 1, product id); of several for one position each goes behind the last.
         hidden: products that are not found.
         boosted: products that stand as if they were `by` times as far up.
         buried: products that stand as if they were `by` times as far down.

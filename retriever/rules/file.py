@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...files import named
-from .base import FILE, Fault, Rules
+from .base import Fault, Rules
 from .read import read_rules
 
 _MOST_LOGGED = 10
@@ -18,14 +18,14 @@ _State = tuple[int, int, int, int] | None
 
 
 class RulesFile:
-    """Gives what the file of a folder says now; looking costs one call of `stat`.
+    """Gives what a file says now; looking costs one call of `stat`.
 
     Where nothing of it can be used, what it said before holds on, with the fault: nobody's search
     stops for it. Faults of what is read again are logged.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._state: _State = self._look()
         self._rules = load_rules(self._path)
 

@@ -43,17 +43,17 @@ def read_rules(content: bytes) -> Rules:
     except UnicodeDecodeError as error:
         return Rules(faults=(Fault(content[: error.start].count(b"\n") + 1, "is not UTF-8"),))
     except tomllib.TOMLDecodeError as error:
-        return Rules(faults=(_no_toml(str(error)),))
+        return Rules(faults=(_no_toml(str(error), content.rstrip().count(b"\n") + 1),))
     except RecursionError:
         return Rules(faults=(Fault(None, "is nested too deeply"),))
     return _Reader(text, tables).rules()
 
 
-def _no_toml(message: str) -> Fault:
+def _no_toml(message: str, last: int) -> Fault:
     at = _AT.search(message)
     what = message[: at.start()] if at else message
-    line = int(at[1]) if at and at[1] else None
-    where = "" if not at else f", column {at[2]}" if at[2] else ", at its end"
+    line = None if not at else int(at[1] or last)
+    where = "" if not at else f", column {at[2]}" if at[2] else ", at the file's end"
     return Fault(line, f"is no TOML{where}: {what[:1].lower()}{what[1:]}")
 
 
@@ -189,7 +189,7 @@ def _expectation(line: int, entry: Mapping[str, Any]) -> Expectation:
 def _pins(entry: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     given = entry.get("pin")
     if not isinstance(given, Mapping):
-        return tuple(enumerate(_texts(entry, "pin"), 1))
+        return tuple((1, product) for product in _texts(entry, "pin"))
     pins = {}
     for place, product in given.items():
         if not re.fullmatch(r"[1-9][0-9]{0,3}", place):

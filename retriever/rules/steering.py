@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -41,7 +40,8 @@ class Steered:
     Attributes:
         rules: those in force, in the file's order.
         visible: by row, whether a product is found; None where none is hidden.
-        pins: (position from 1, row), ascending; no position and no row twice.
+        pins: (position from 1, row), no row twice; of several for one position each goes behind
+            the last.
     """
 
     rules: tuple[Bound, ...] = ()
@@ -80,9 +80,18 @@ class Steered:
         )
 
     def placed(self, ranking: Candidates) -> Candidates:
-        """Return a ranking with what is pinned at its positions, or last where it is shorter."""
+        """Return a ranking with what is pinned at its positions, or last where it is shorter.
+
+        Of what is pinned, the ranking has what is there, before all others.
+        """
         known = set(ranking.rows[: len(self.pins)].tolist())
-        pins = [(position, row) for position, row in self.pins if row in known]
+        taken: dict[int, int] = {}
+        for position, row in self.pins:
+            while position in taken:
+                position += 1
+            if row in known:
+                taken[position] = row
+        pins = sorted(taken.items())
         pinned = np.isin(ranking.rows, [row for _, row in pins])
         scores = dict(
             zip(ranking.rows[pinned].tolist(), ranking.scores[pinned].tolist(), strict=True)
@@ -105,11 +114,10 @@ class Steered:
 
     def told_of(self, row: int) -> tuple[str, ...]:
         """Say what the rules do to one product, those that do nothing to it left out."""
-        positions = {pinned: position for position, pinned in self.pins}
         said = []
         for each in self.rules:
-            if row in positions and any(pinned == row for _, pinned in each.pins):
-                said.append(f"pinned to {positions[row]} by {each.rule}")
+            if any(pinned == row for _, pinned in each.pins):
+                said.append(f"pinned by {each.rule}")
             elif row in each.boosted:
                 said.append(f"boosted by {each.rule}")
             if row in each.buried:
@@ -166,7 +174,12 @@ class Steering:
         bound = [(n, each) for n in numbers if (each := self._bound(n)) is not None]
         hiding = tuple(n for n, each in bound if len(each.hidden))
         visible = self._visible(hiding) if hiding else None
-        return Steered(tuple(each for _, each in bound), visible, _without_clashes(bound))
+        pins: dict[int, int] = {}
+        for _, each in bound:
+            for position, row in each.pins:
+                pins.setdefault(row, position)
+        in_order = tuple((position, row) for row, position in pins.items())
+        return Steered(tuple(each for _, each in bound), visible, in_order)
 
     def check(self) -> list[Fault]:
         """Look at all rules, those out of date too; returns ids of which there is no product."""
@@ -221,20 +234,6 @@ class Steering:
 
     def _terms(self, text: str) -> Terms:
         return tuple(term for word in self.snapshot.lexical.words(text) for term in word.terms)
-
-
-def _without_clashes(bound: Sequence[tuple[int, Bound]]) -> tuple[tuple[int, int], ...]:
-    """Return the pins of several rules; of two for one position the later one goes behind."""
-    taken: dict[int, int] = {}
-    for _, each in bound:
-        for position, row in each.pins:
-            if row in taken.values():
-                continue
-            free = position
-            while free in taken:
-                free += 1
-            taken[free] = row
-    return tuple(sorted(taken.items()))
 
 
 def _scores_of(rows: RowArray, ranking: Candidates) -> FloatVector:

@@ -30,6 +30,7 @@ class Said:
         begin: place of the first of these words.
         end: place behind the last.
         asked: as the file writes them.
+        asked_terms: as the shop reads them.
         terms: of the words that count as them.
         text: those words as the file writes them.
     """
@@ -37,6 +38,7 @@ class Said:
     begin: int
     end: int
     asked: str
+    asked_terms: Terms
     terms: Terms
     text: str
 
@@ -68,7 +70,7 @@ class Synonyms:
             for asked, each, said in self._by_first.get(word, ()):
                 end = begin + len(asked)
                 if words[begin:end] == asked:
-                    found.append(Said(begin, end, each.asked, said, each.said))
+                    found.append(Said(begin, end, each.asked, asked, said, each.said))
         return found
 
     def sparing(self, change: Change) -> Change:

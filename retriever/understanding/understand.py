@@ -65,9 +65,7 @@ def understand(
     known = [name for name in dict.fromkeys((*STAGES, *EVIDENCE, *_ELSEWHERE)) if name != "words"]
     if unknown := sorted(set(without) - set(known)):
         raise InputError(f"no stage {unknown[0]!r} to leave out; there are {', '.join(known)}")
-    query = Understanding(
-        typed=text, text=text, prefix=prefix, strict=strict, synonyms=written
-    )
+    query = Understanding(typed=text, text=text, prefix=prefix, strict=strict, synonyms=written)
     for name, stage in STAGES.items():
         if name not in without:
             query = stage(query, snapshot)
