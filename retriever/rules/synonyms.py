@@ -11,7 +11,6 @@ from typing import Protocol
 from .base import Synonym
 from .matching import Terms, plain
 
-
 _PARTS = re.compile(r"\s+|\S+")
 
 
