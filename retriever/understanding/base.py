@@ -53,11 +53,13 @@ class Unwanted:
         text: as typed.
         has: ways to say that a product has it.
         lacks: ways to say that it has not.
+        lacking: the rows of the products that say so.
     """
 
     text: str
     has: tuple[Form, ...]
     lacks: tuple[Form, ...]
+    lacking: RowArray
 
 
 @dataclass(frozen=True, slots=True)

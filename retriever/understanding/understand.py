@@ -11,6 +11,9 @@ from .base import Evidence, Stage, Understanding
 from .codes import codes
 from .compounds import compounds, says_it
 from .joining import joining, splitting
+from .negations import absence, negations
+from .phrases import phrases
+from .prices import affordability, prices
 from .quantities import agreement, quantities
 from .signs import has_marks, signs
 from .spelling import spelling
@@ -19,6 +22,9 @@ from .words import words
 
 STAGES: dict[str, Stage] = {
     "signs": signs,
+    "phrases": phrases,
+    "prices": prices,
+    "negations": negations,
     "codes": codes,
     "quantities": quantities,
     "splitting": splitting,
@@ -34,6 +40,8 @@ EVIDENCE: dict[str, Evidence] = {
     "quantities": Evidence(agreement, 0.1),
     "signs": Evidence(has_marks, 0.5),
     "compounds": Evidence(says_it, 0.5),
+    "prices": Evidence(affordability, 0.15),
+    "negations": Evidence(absence, 0.3),
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 
