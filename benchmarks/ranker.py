@@ -73,8 +73,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     parts = list(_read(sys.argv[1:]))
+    queries = {shop: sum(len(p.lessons) for p in parts if p.shop == shop) for shop in options.shop}
+    most = max(queries.values())
     lessons = [
-        replace(lesson, query=part.own(lesson.query)) for part in parts for lesson in part.lessons
+        replace(each, query=part.own(each.query), weight=most / queries[part.shop])
+        for part in parts
+        for each in part.lessons
     ]
     print(f"{len(lessons)} queries, {sum(len(each.grades) for each in lessons):,} candidates")
     begin = time.perf_counter()

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..errors import Dsv3Error
 from ..files import full_disk_told
-from . import catalog, indexing, model, rules, searching, serving, training
+from . import catalog, indexing, model, rules, searching, serving, training, tuning
 from . import eval as evaluating
 from .console import echo
 
@@ -46,6 +46,7 @@ app.command("serve")(serving.serve)
 app.command("info")(catalog.info)
 app.command("delete")(catalog.delete)
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
 app.add_typer(evaluating.app, name="eval")
 app.add_typer(model.app, name="model")
 app.add_typer(rules.app, name="rules")

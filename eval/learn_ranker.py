@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, MissingExtra
+from ..indexer.settings import Ranking
 from ..retriever.features import FEATURES, FloatMatrix
 from ..retriever.query import Query
 from ..retriever.ranker import About, Curve, Linear
@@ -56,6 +57,7 @@ class Lesson:
         features: (n, features).
         joined: (n,) the scores that join the lanes, by which they stand without a ranker.
         grades: (n,) from 0 to 3; -1 where nobody rated the product and it may be right.
+        weight: how much the query counts, so that a shop of few queries is not outvoted.
     """
 
     query: str
@@ -63,6 +65,7 @@ class Lesson:
     features: FloatMatrix
     joined: npt.NDArray[np.float32]
     grades: npt.NDArray[np.float32]
+    weight: float = 1.0
 
     @property
     def rated(self) -> npt.NDArray[np.bool_]:
@@ -70,22 +73,35 @@ class Lesson:
         known: npt.NDArray[np.bool_] = self.grades >= 0
         return known
 
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Return how much each candidate counts: the less, the further down it stands unranked."""
+        place = np.argsort(np.argsort(-self.joined, kind="stable"), kind="stable")
+        counts: npt.NDArray[np.float32] = (self.weight / np.log2(place + 2)).astype(np.float32)
+        return counts
+
     def ranked(self, scores: npt.NDArray[Any]) -> list[str]:
         """Return the candidates' ids, best first."""
         order = np.argsort(-scores, kind="stable")
         return [self.product_ids[place] for place in order]
 
 
-def read_lessons(shop: ECommRetriever, qrels: Qrels) -> Iterator[Lesson]:
+def read_lessons(
+    shop: ECommRetriever, qrels: Qrels, *, ranking: Ranking | None = None
+) -> Iterator[Lesson]:
     """Yield the candidates that a shop puts forward for each judged query.
 
+    Args:
+        shop: an open shop.
+        qrels: the judgments.
+        ranking: other weights than the shop's.
+
     Raises:
-        InputError: the shop was indexed before there was a forward index.
+        ShopError: the shop was indexed before there was a forward index.
     """
     top = max((grade for of in qrels.grades.values() for grade in of.values()), default=0)
     scale = _TOP / max(top, 1)
     asked = {query: text for query, text in qrels.queries.items() if text.strip()}
-    found = shop.learnable([Query(text) for text in asked.values()])
+    found = shop.learnable([Query(text) for text in asked.values()], ranking)
     for query, (ids, joined, made) in zip(asked, found, strict=True):
         judged = qrels.grades[query]
         unrated = np.full(len(ids), -1.0, np.float32)
@@ -112,8 +128,8 @@ def train_trees(lessons: Sequence[Lesson], seed: int = 0) -> str:
         MissingExtra: LightGBM is not installed.
     """
     lightgbm = _lightgbm()
-    made, grades = _table(lessons)
-    data = lightgbm.Dataset(made, grades, feature_name=list(FEATURES), free_raw_data=True)
+    made, grades, weights = _table(lessons)
+    data = lightgbm.Dataset(made, grades, weight=weights, feature_name=list(FEATURES))
     trees = lightgbm.train({**_TREES, "seed": seed}, data, _ROUNDS)
     text: str = trees.model_to_string()
     return text
@@ -121,12 +137,13 @@ def train_trees(lessons: Sequence[Lesson], seed: int = 0) -> str:
 
 def train_linear(lessons: Sequence[Lesson]) -> Linear:
     """Return a weighted sum of features that tells a grade (ridge regression)."""
-    made, grades = _table(lessons)
+    made, grades, counts = _table(lessons)
     means, scales = made.mean(axis=0, dtype=np.float64), made.std(axis=0, dtype=np.float64)
     scales[scales < 1e-9] = 1.0
     standard = (made - means) / scales
-    square = standard.T @ standard + _RIDGE * np.eye(standard.shape[1])
-    weights = np.linalg.solve(square, standard.T @ (grades - grades.mean()))
+    weighed = standard.T * counts
+    square = weighed @ standard + _RIDGE * np.eye(standard.shape[1])
+    weights = np.linalg.solve(square, weighed @ (grades - np.average(grades, weights=counts)))
     return Linear(tuple(means.tolist()), tuple(scales.tolist()), tuple(weights.tolist()))
 
 
@@ -242,11 +259,17 @@ def learn_ranker(
     return about, train_trees(lessons)
 
 
-def _table(lessons: Sequence[Lesson]) -> tuple[FloatMatrix, npt.NDArray[np.float32]]:
+def _table(
+    lessons: Sequence[Lesson],
+) -> tuple[FloatMatrix, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the rated candidates' features, grades and weights."""
     if not any(each.rated.any() for each in lessons):
         raise InputError("none of the judged products is a candidate; nothing can be learned")
-    made = np.concatenate([each.features[each.rated] for each in lessons])
-    return made, np.concatenate([each.grades[each.rated] for each in lessons])
+    return (
+        np.concatenate([each.features[each.rated] for each in lessons]),
+        np.concatenate([each.grades[each.rated] for each in lessons]),
+        np.concatenate([each.weights()[each.rated] for each in lessons]),
+    )
 
 
 def _lightgbm() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
@@ -138,3 +138,20 @@ def collect(
     if not grades:
         raise InputError(f"{source or 'judgments'}: no judgment found; expected one pair a line")
     return Qrels(grades, dict(texts or {}), gains, source, raters, frozenset(complete))
+
+
+def joined(parts: Sequence[Qrels]) -> Qrels:
+    """Join judgments of several sources by the queries' texts; a pair's first grade counts."""
+    grades: dict[str, dict[str, int]] = {}
+    raters: dict[str, dict[str, str]] = {}
+    complete: set[str] = set()
+    for part in parts:
+        for query, judged in part.grades.items():
+            text = part.text(query)
+            for product, grade in judged.items():
+                if product not in grades.setdefault(text, {}):
+                    grades[text][product] = grade
+                    raters.setdefault(text, {})[product] = part.rater(query, product)
+        complete |= {part.text(query) for query in part.complete}
+    source = ", ".join(part.source for part in parts if part.source)
+    return Qrels(grades, {}, parts[0].gains if parts else None, source, raters, frozenset(complete))

@@ -109,7 +109,7 @@ KNOWN_FIELDS = (
     KnownField(
         "title",
         optional=False,
-        keyword_weight=1.0,
+        keyword_weight=1.3,
         spelled=True,
         placeholder=True,
         needed=True,
@@ -173,7 +173,7 @@ KNOWN_FIELDS = (
     ),
     KnownField(
         "brand",
-        keyword_weight=1.0,
+        keyword_weight=0.5,
         spelled=True,
         placeholder=True,
         look="letters",
@@ -196,7 +196,7 @@ KNOWN_FIELDS = (
     ),
     KnownField(
         "category",
-        keyword_weight=1.0,
+        keyword_weight=2.0,
         spelled=True,
         placeholder=True,
         look="letters",

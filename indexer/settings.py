@@ -40,7 +40,7 @@ class Ranking:
 
     boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     dense_weight: float = 0.6
-    candidates: int = 200
+    candidates: int = 100
     dense_floor: float = 0.6
     floor: float = 0.05
     without: tuple[str, ...] = ()
@@ -121,8 +121,12 @@ class Settings:
             ) from None
 
     def write(self, path: Path) -> None:
-        """Write the settings where `read` finds them, whole or not at all."""
-        write_whole(path, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+        """Write the settings where `read` finds them, whole or not at all.
+
+        What is as by default is left out, so that a better default reaches the shop.
+        """
+        chosen = _differing(asdict(self), asdict(Settings()))
+        write_whole(path, orjson.dumps(chosen, option=orjson.OPT_INDENT_2))
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """Return settings with some fields replaced; a value of None leaves a field as it is."""
@@ -132,3 +136,12 @@ class Settings:
         if unknown:
             raise InputError(f"no setting {sorted(unknown)[0]!r}; there are {', '.join(names)}")
         return replace(self, **given)
+
+
+def _differing(stored: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not as by default, in the settings and one level down in the ranking."""
+    return {
+        name: _differing(value, default[name]) if name == "ranking" else value
+        for name, value in stored.items()
+        if value != default[name]
+    }

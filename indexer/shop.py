@@ -44,6 +44,7 @@ class Shop:
         self.rejected = self._place / "rejected.jsonl"
         self.rules = self._place / "rules.toml"
         self.fetched = self._place / "fetched.json"
+        self.ranker = self._place / "ranker"
         self._settings = self._place / "settings.json"
 
     @classmethod

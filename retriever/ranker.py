@@ -25,7 +25,9 @@ from .features import FEATURES, FloatMatrix
 
 DEFAULT = Path(__file__).with_name("default_ranker")
 
-_ABOUT = "ranker.json"
+ABOUT = "ranker.json"
+"""The file of a ranker that is written last."""
+
 _TREES = "trees.txt"
 
 
@@ -113,12 +115,12 @@ class Ranker:
             ShopError: a file is missing, damaged or made for other features.
         """
         try:
-            about = typed(About, orjson.loads((folder / _ABOUT).read_bytes()))
+            about = typed(About, orjson.loads((folder / ABOUT).read_bytes()))
             trees = Trees((folder / _TREES).read_text()) if boosting_is_installed() else None
         except OSError as error:
             raise ShopError(f"{named(folder)} holds no ranker: {error.strerror}") from None
         except (orjson.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-            raise ShopError(f"{named(folder / _ABOUT)} cannot be read: {error}") from None
+            raise ShopError(f"{named(folder / ABOUT)} cannot be read: {error}") from None
         if about.features != FEATURES or (trees is not None and trees.features != len(FEATURES)):
             raise ShopError(
                 f"{named(folder)} was trained on other features than this version has; "
@@ -152,7 +154,7 @@ def write_ranker(folder: Path, about: About, trees: str) -> None:
     """Write a ranker where `Ranker.read` finds it."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / _TREES, trees.encode())
-    write_whole(folder / _ABOUT, orjson.dumps(asdict(about), option=orjson.OPT_INDENT_2))
+    write_whole(folder / ABOUT, orjson.dumps(asdict(about), option=orjson.OPT_INDENT_2))
 
 
 @cache

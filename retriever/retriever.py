@@ -27,7 +27,7 @@ from ..indexer.snapshot import Snapshot
 from .facets import count_facets
 from .features import FloatMatrix
 from .query import Mode, Query
-from .ranker import DEFAULT, Ranker, default_ranker
+from .ranker import ABOUT, Ranker, default_ranker
 from .ranking import Encode, Ranked, learnable, rank
 from .results import WARNINGS, Hit, Results
 from .rules.file import RulesFile
@@ -69,6 +69,8 @@ class ECommRetriever(Closing):
         self._published: tuple[int, int, int] | None = None
         self._rules = RulesFile(shop.rules)
         self._steering: Steering | None = None
+        self._ranker: Ranker | None = None
+        self._ranker_place: tuple[int, int, int] | str | None = "unread"
         self._encoder: Encoder | None = None
         self._encoder_name = ""
         self._vectors: LRUCache[tuple[str, Space], FloatVector] = LRUCache(_QUERIES_CACHED)
@@ -173,7 +175,7 @@ class ECommRetriever(Closing):
             snapshot,
             ranking or self.settings.ranking,
             self._encoding(snapshot),
-            self._ranker(),
+            self.ranker,
             steering if steering.rules else None,
         )
         warning = steering.warning()
@@ -193,17 +195,31 @@ class ECommRetriever(Closing):
         total = (time.perf_counter() - begin) * 1000 / max(len(queries), 1)
         return [replace(each, took={**each.took, "total": total}) for each in answers]
 
-    def _ranker(self) -> Ranker | None:
-        """Return the package's ranker."""
-        return default_ranker() if DEFAULT.is_dir() else None
+    @property
+    def ranker(self) -> Ranker:
+        """Return the shop's ranker, else the one that comes with the package.
+
+        One that cannot be read, such as another version's, is passed over with a warning.
+        """
+        place = _identity(self._shop.ranker / ABOUT)
+        with self._lock:
+            if self._ranker is None or place != self._ranker_place:
+                self._ranker, self._ranker_place = default_ranker(), place
+                if place is not None:
+                    try:
+                        self._ranker = Ranker.read(self._shop.ranker)
+                    except ShopError as error:
+                        _log.warning("%s; the package's own ranks meanwhile", error)
+            return self._ranker
 
     def learnable(
-        self, queries: Sequence[Query]
+        self, queries: Sequence[Query], ranking: Ranking | None = None
     ) -> Iterator[tuple[list[str], FloatVector, FloatMatrix]]:
         """Yield what a ranker is trained on, for each query.
 
         Args:
             queries: with a text and without a filter, in hybrid mode.
+            ranking: other weights than the shop's.
 
         Yields:
             The (n,) ids of the candidates, their (n,) joined scores and (n, features) features.
@@ -217,7 +233,9 @@ class ECommRetriever(Closing):
                 f"{self._shop.folder} was indexed by an older version; index it again with: "
                 f"dsv3 index --into {self._shop.folder}"
             )
-        found = learnable(queries, snapshot, self.settings.ranking, self._encoding(snapshot))
+        found = learnable(
+            queries, snapshot, ranking or self.settings.ranking, self._encoding(snapshot)
+        )
         for rows, joined, made in found:
             products = snapshot.products.get_rows(rows.tolist())
             yield [each.product_id if each else "" for each in products], joined, made
