@@ -38,6 +38,8 @@ from .columns.write import ColumnsWriter
 from .forward import DERIVATION as FORWARD
 from .forward import ForwardIndex, ForwardWriter
 from .generation import FORMAT, Held, Manifest, describe_files, now, opening_fault
+from .kinds import DERIVATION as KINDS
+from .kinds import write_kinds
 from .ledger import Ledger, Scan
 from .lexical.analysis import Analysis
 from .lexical.index import DERIVATION as KEYWORDS
@@ -159,8 +161,10 @@ class _Previous:
 
     @property
     def derived_alike(self) -> bool:
-        """Tell whether its columns, keywords and terms by row are what would be found now."""
-        return self.columns_alike and self.keywords is not None and self.forward is not None
+        """Tell whether its columns, keywords, terms and kinds are what would be found now."""
+        kinds = self.manifest.kinds == KINDS
+        alike = self.columns_alike and self.keywords is not None and self.forward is not None
+        return alike and kinds
 
     @property
     def columns_alike(self) -> bool:
@@ -238,13 +242,15 @@ class _Build:
                 changed, deleted, stats = self._read(cache, folder)
                 ledger = self.old_ledger.updated(changed, deleted)
                 index = self._vectors(cache, ledger, changed, deleted)
+                columns = Columns(folder / "columns")
+                write_kinds(folder / "kinds", columns, self.encoder, cache, self.dim)
                 self.progress.start("write", None)
                 index.save(folder / "vectors")
                 ledger.write(folder)
                 self.progress.finish()
                 manifest = self._manifest(folder, number, digest, ledger, index.spec)
                 manifest.write(folder)
-                fields = Columns(folder / "columns").fields
+                fields = columns.fields
                 self._see_nothing_lost(manifest)
         wanted = Template(self.settings.template).attributes
         never_filled = tuple(name for name in wanted if name not in fields)
@@ -499,6 +505,7 @@ class _Build:
             quantities=DERIVATION,
             forward=FORWARD,
             keywords=KEYWORDS,
+            kinds=KINDS,
         )
 
 

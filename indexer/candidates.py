@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,10 @@ class Candidates:
             np.concatenate([self.scores, others.scores]),
             self.extra + len(others),
         )
+
+    def raised(self, values: Iterable[FloatVector]) -> Candidates:
+        """Return the same rows, in the same order, with (n,) values added to their scores."""
+        return Candidates(self.rows, sum(values, self.scores))
 
     def followed_by(self, rows: RowArray) -> Candidates:
         """Return these candidates and after them those of `rows` that are new, with score 0."""

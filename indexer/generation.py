@@ -55,6 +55,7 @@ class Manifest:
         mark: the catalog's mark of the last change it has seen; None where there is none.
         quantities: the `DERIVATION` of the quantities in its columns; 0 where there are none.
         keywords: the `DERIVATION` of its keyword entries; 0 where they have no marks.
+        kinds: the `DERIVATION` of its kinds of products; 0 where it has none.
         forward: the `DERIVATION` of the terms in its forward index; 0 where it has none.
     """
 
@@ -75,6 +76,7 @@ class Manifest:
     quantities: int = 0
     forward: int = 0
     keywords: int = 0
+    kinds: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> Self:

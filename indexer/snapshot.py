@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .columns.groups import Groups
     from .columns.read import Columns
     from .forward import ForwardIndex
+    from .kinds import Kinds
     from .vectors.base import VectorIndex
 
 _Part = TypeVar("_Part")
@@ -76,6 +77,14 @@ class Snapshot:
 
         folder = self._place / "forward"
         return self._whole(lambda: ForwardIndex(folder)) if folder.is_dir() else None
+
+    @cached_property
+    def kinds(self) -> Kinds | None:
+        """Return the kinds of products; None in a generation that was made before there were."""
+        from .kinds import Kinds
+
+        folder = self._place / "kinds"
+        return self._whole(lambda: Kinds(folder, self.columns)) if folder.is_dir() else None
 
     @cached_property
     def columns(self) -> Columns:

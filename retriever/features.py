@@ -21,8 +21,11 @@ from ..indexer.lexical.query import Word
 BoolArray = npt.NDArray[np.bool_]
 FloatMatrix = npt.NDArray[np.float32]
 
-EVIDENCE_FEATURES: tuple[str, ...] = ()
-"""Stages of understanding whose evidence is a feature."""
+EVIDENCE_FEATURES: tuple[str, ...] = ("quantities",)
+"""Stages of understanding whose evidence is a feature; what others say is added to the score.
+
+A stage is a feature where judgments have enough queries to learn its weight from.
+"""
 
 FEATURES: tuple[str, ...] = (
     "similarity",
@@ -49,6 +52,9 @@ FEATURES: tuple[str, ...] = (
     "category_of_query",
     "category_of_first",
     "brand_asked",
+    "kind_similarity",
+    "kind_share",
+    "kind_of_first",
     "terms_of_first",
     "heads_of_first",
     "matches_whole",
@@ -79,6 +85,8 @@ class Evidenced:
         terms: of the candidates.
         words: of the query.
         rarity: for each word, the weight that BM25 gives it.
+        kinds: (n,) the number of each candidate's kind, -1 where it has none.
+        kind_similarities: by number, how near the query is to each kind's name.
         whole: (n,) whether the candidate matches the words as a whole.
         evidence: by stage, (n,) what it says.
     """
@@ -90,6 +98,8 @@ class Evidenced:
     terms: TermsOf
     words: tuple[Word, ...]
     rarity: FloatVector
+    kinds: npt.NDArray[np.int32]
+    kind_similarities: FloatVector
     whole: BoolArray
     evidence: Mapping[str, FloatVector]
 
@@ -102,6 +112,7 @@ def features(of: Evidenced) -> FloatMatrix:
         **_of_vectors(of, order),
         **_of_words(of),
         **_of_first(of, order),
+        **_of_kinds(of, order),
         "joined": of.joined,
         "matches_whole": of.whole,
         "query_terms": np.full(len(of.rows), len(of.words)),
@@ -235,12 +246,15 @@ def _any(truths: BoolArray, axis: int) -> BoolArray:
 
 
 def _said(terms: TermArray, words: tuple[Word, ...]) -> BoolArray:
-    """Return (n, terms, words): whether a term is one of a form of the word."""
+    """Return (n, terms, words): whether a form of the word begins at a term."""
     said = np.zeros((*terms.shape, len(words)), np.bool_)
     for place, word in enumerate(words):
         for form in word.forms:
-            for term in form.terms:
-                said[:, :, place] |= terms == np.uint32(term_digest(term))
+            first, *others = (terms == np.uint32(term_digest(term)) for term in form.terms)
+            for distance, other in enumerate(others, 1):
+                first[:, :-distance] &= other[:, distance:]
+                first[:, -distance:] = False
+            said[:, :, place] |= first
     return said
 
 
@@ -272,6 +286,27 @@ def _of_first(of: Evidenced, order: RowArray) -> dict[str, npt.NDArray[Any]]:
         "terms_of_first": score / max(float(np.sqrt(((meant * rare) ** 2).sum())), 1e-6),
         "heads_of_first": heads,
         "category_of_first": _same_category(of.terms.category, first, weights),
+    }
+
+
+def _of_kinds(of: Evidenced, order: RowArray) -> dict[str, npt.NDArray[Any]]:
+    """Tell how near the query is to the kind, and which kinds the first candidates are of.
+
+    A candidate without a kind has its own similarity to the query for that of its kind.
+    """
+    known = of.kinds >= 0
+    own = of.lanes["dense"]
+    near = _aligned(own, of.rows)[0]
+    if known.any():
+        near = np.where(known, of.kind_similarities[of.kinds], near)
+    first = order[:_FIRST]
+    weights = np.exp(_SHARPNESS * (of.joined[first] - of.joined[order[0]]))
+    weights /= weights.sum()
+    same = (of.kinds[:, None] == of.kinds[first]) & known[:, None]
+    return {
+        "kind_similarity": near,
+        "kind_share": near / max(float(of.kind_similarities.max(initial=0.0)), 0.05),
+        "kind_of_first": same @ weights,
     }
 
 

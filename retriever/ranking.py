@@ -282,18 +282,19 @@ def _rank_narrowed(read: Read, scope: Scope, encode: Encode) -> Ranked:
 def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     """Rank the products for a query that was read and whose neighbours were found."""
     lanes = _lanes(read, scope, near)
-    joined = convex_combination(lanes, _weights(read, scope))
-    evidence = _evidence(read, scope, joined.rows)
+    plain = convex_combination(lanes, _weights(read, scope))
+    evidence = _evidence(read, scope, plain.rows)
+    joined = plain.raised(evidence.values())
     matches = _word_matches(read, scope, np.concatenate([joined.rows, read.codes, read.coded]))
     ranker = _ranker(read, scope, joined)
     if ranker is None:
-        scored = Scored(_weighed(joined, evidence))
+        scored = Scored(Candidates.ordered(joined.rows, joined.scores))
         if near is not None and read.words is not None:
             floor = scope.ranking.dense_floor * near.nearness
             scored = Scored(_drop_far(scored.ranking, lanes["dense"], matches, floor))
     else:
         with _timed("rank", [read.trace]):
-            scored = _learned(read, scope, ranker, lanes, joined, matches, evidence)
+            scored = _learned(read, scope, ranker, near, lanes, joined, matches, evidence)
     ranking = _put_first(read.codes, _coded_first(read.coded, scored.ranking, matches))
     ranked = _page(read, scope, ranking, matches)
     if not read.query.explain:
@@ -581,13 +582,14 @@ def _learned(
     read: Read,
     scope: Scope,
     ranker: Ranker,
+    near: Nearest | None,
     lanes: Mapping[str, Candidates],
     joined: Candidates,
     matches: WordMatches,
     evidence: Mapping[str, FloatVector],
 ) -> Scored:
     """Rank candidates by what a ranker makes of their features; drop what is hardly right."""
-    made = _features(read, scope, lanes, joined, matches, evidence)
+    made = _features(read, scope, near, lanes, joined, matches, evidence)
     scores = _judged(ranker.scores(made), evidence, ranker)
     probable = ranker.probabilities(scores)
     order = np.lexsort((joined.rows, -scores))
@@ -604,12 +606,14 @@ def _judged(
     others = [values for name, values in evidence.items() if name not in ranker.about.features]
     if not others:
         return scores
-    return scores * (1 + _SHARE * np.sum(others, axis=0))
+    raised: npt.NDArray[np.float64] = scores * (1 + _SHARE * np.sum(others, axis=0))
+    return raised
 
 
 def _features(
     read: Read,
     scope: Scope,
+    near: Nearest | None,
     lanes: Mapping[str, Candidates],
     joined: Candidates,
     matches: WordMatches,
@@ -620,7 +624,10 @@ def _features(
     forward = snapshot.forward
     if forward is None:
         raise ValueError("the generation has no forward index")
-    rows = joined.rows
+    rows, kinds = joined.rows, snapshot.kinds
+    of_kinds = np.empty(0, np.float32)
+    if kinds is not None and near is not None:
+        of_kinds = kinds.similarities(near.vector)
     return features(
         Evidenced(
             rows=rows,
@@ -630,6 +637,8 @@ def _features(
             terms=forward.of(rows),
             words=words,
             rarity=snapshot.lexical.rarity(words),
+            kinds=np.full(len(rows), -1, np.int32) if kinds is None else kinds.of(rows),
+            kind_similarities=of_kinds,
             whole=np.isin(rows, matches.rows),
             evidence=evidence,
         )
@@ -651,19 +660,12 @@ def learnable(
     read = [_read(query, scope, Trace()) for query in queries]
     for each, near in zip(read, _nearest(read, scope, encode), strict=True):
         lanes = _lanes(each, scope, near)
-        joined = convex_combination(lanes, _weights(each, scope))
-        evidence = _evidence(each, scope, joined.rows)
+        plain = convex_combination(lanes, _weights(each, scope))
+        evidence = _evidence(each, scope, plain.rows)
+        joined = plain.raised(evidence.values())
         matches = _word_matches(each, scope, joined.rows)
-        made = _features(each, scope, lanes, joined, matches, evidence)
+        made = _features(each, scope, near, lanes, joined, matches, evidence)
         yield joined.rows, joined.scores, made
-
-
-def _weighed(fused: Candidates, evidence: Mapping[str, FloatVector]) -> Candidates:
-    """Add what speaks for and against candidates to their scores."""
-    if not evidence:
-        return fused
-    scores = fused.scores + np.sum(list(evidence.values()), axis=0, dtype=np.float32)
-    return Candidates.ordered(fused.rows, scores)
 
 
 def _word_matches(read: Read, scope: Scope, candidates: RowArray) -> WordMatches:

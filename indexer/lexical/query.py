@@ -309,14 +309,19 @@ class QueryBuilder:
             return []
         return self._searcher.terms_with_prefix("compound", end, limit=most)
 
-    def rarity(self, word: Word, fields: Iterable[str]) -> float:
-        """Return the weight that BM25 gives a word as typed, by the field that has it most often.
+    def rarity(self, word: Word, fields: Sequence[str]) -> float:
+        """Return the weight that BM25 gives a word, by its most frequent form.
 
-        Of several terms side by side, that of the rarest.
+        A term is as rare as in the field that has it most often, a form as its rarest term.
         """
+        return min((self._form_rarity(form, fields) for form in word.forms), default=0.0) * max(
+            (form.weight for form in word.forms), default=1.0
+        )
+
+    def _form_rarity(self, form: Form, fields: Sequence[str]) -> float:
         often = (
             max((self._searcher.doc_freq(field, term) for field in fields), default=0)
-            for term in word.terms
+            for term in form.terms
         )
         return max((self._rarity(count) for count in often), default=0.0)
 
