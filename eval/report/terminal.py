@@ -12,7 +12,17 @@ from ..evaluation import Evaluation, Score
 from ..measures import label
 from ..queries import QueryView
 from .clicks import STYLES, click_table, titled
-from .text import change, interval, needed, number, p_value, percent, sentence
+from .text import (
+    change,
+    interval,
+    needed,
+    number,
+    p_value,
+    percent,
+    sentence,
+    short_verdict,
+    table_rows,
+)
 
 # With more systems than these, an interval stands below its mean, or it would be broken in two.
 SIDE_BY_SIDE = 3
@@ -89,9 +99,7 @@ def _comparisons(found: Evaluation) -> Table:
     table.add_column("verdict")
     table.add_column("queries needed", justify="right")
     first = label(found.primary)
-    for row in found.comparisons:
-        if row.measure != first and row.system != found.subject:
-            continue
+    for row in table_rows(found):
         table.add_row(
             row.measure,
             row.system,
@@ -99,7 +107,7 @@ def _comparisons(found: Evaluation) -> Table:
             f"{row.effect:+.2f}",
             f"{row.wins}/{row.losses}/{row.ties}",
             p_value(row.p_adjusted),
-            Text(row.verdict, style=STYLES.get(row.verdict, "")),
+            Text(short_verdict(row), style=STYLES.get(row.verdict, "")),
             needed(row),
             end_section=(row.measure, row.system) == (first, found.subject),
         )
@@ -148,7 +156,7 @@ def _worst(found: Evaluation, count: int) -> Table:
     table = titled(f"Worst queries of {found.subject}")
     table.add_column(label(found.primary), justify="right")
     table.add_column("query")
-    table.add_column("shown first (grade, ? is unjudged)")
+    table.add_column("shown first (grade, ? is unrated)")
     table.add_column("should have been shown")
     for view in found.worst(count):
         value = view.values[found.subject]

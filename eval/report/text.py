@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ..compare import Comparison, Interval
+from ..evaluation import Evaluation
+from ..measures import label
+from ..systems.base import RandomSystem
 
 
 def number(value: float) -> str:
@@ -33,6 +36,26 @@ def p_value(p: float) -> str:
 def needed(comparison: Comparison) -> str:
     """Write how many queries would show the difference seen."""
     return "never" if comparison.queries_needed is None else f"{comparison.queries_needed:,}"
+
+
+def table_rows(found: Evaluation) -> list[Comparison]:
+    """Return the rows of a table: all systems on the first measure, the subject on the others.
+
+    Random is left out: nobody rates its results, and no test is needed to tell it from a search.
+    """
+    first = label(found.primary)
+    return [
+        row
+        for row in found.comparisons
+        if row.system == found.subject or (row.measure == first and row.system != RandomSystem.name)
+    ]
+
+
+def short_verdict(comparison: Comparison) -> str:
+    """Write a verdict as a cell of a table holds it."""
+    if comparison.unrated:
+        return f"holes: rate {comparison.unrated:,} pairs"
+    return comparison.verdict if comparison.significant else "cannot tell"
 
 
 def sentence(comparison: Comparison) -> str:

@@ -10,6 +10,7 @@ from dsv3.eval.evaluation import Evaluation, evaluate, with_clicks
 from dsv3.eval.measures import DEFAULT_MEASURES
 from dsv3.eval.qrels import Qrels, collect
 from dsv3.eval.report.page import render_html
+from dsv3.eval.report.text import short_verdict, table_rows
 from dsv3.eval.run import Run
 from dsv3.eval.systems.base import RandomSystem
 from dsv3.eval.systems.bm25 import Bm25Fields, Bm25System
@@ -116,3 +117,30 @@ def test_a_page_of_runs_that_show_nothing() -> None:
     runs = [Run("x", {}), Run("y", {"q": []})]
     parse(render_html(evaluate(qrels, runs)))
     parse(render_html(with_clicks(evaluate(qrels, runs), Simulation(sessions=10))))
+
+
+def test_the_page_tells_what_is_rated_and_what_the_rest_could_do() -> None:
+    """An engine that shows only what is rated, and one of whose results half are not."""
+    queries = [f"q{number}" for number in range(12)]
+    rated = collect((query, f"p{place}", place % 4, "") for query in queries for place in range(10))
+    known = Run("known", {query: [f"p{place}" for place in range(10)] for query in queries})
+    other = Run(
+        "other",
+        {q: [f"p{n}" if n % 2 else f"x{n}" for n in range(10)] for q in queries},
+    )
+    drawn = Run("random", {query: [f"x{place}" for place in range(10)] for query in queries})
+    found = evaluate(rated, [drawn, known, other], baseline="known")
+    (row,) = [each for each in short_rows(found) if each[0] == "nDCG@10"]
+    assert row == ("nDCG@10", "other", "holes: rate 60 pairs")
+    page = render_html(found)
+    assert "holes: rate 60 pairs" in page
+    low, high = found.scores["other"][DEFAULT_MEASURES[0]].bounds or (0.0, 0.0)
+    assert low < high
+    assert f"{low:.3f} … {high:.3f}" in page
+    assert parse(page).texts.count("100 %") >= 10 + 5  # all ranks of one, every second of the other
+    shown = page[page.index('id="tests"') :]
+    assert ">random<" not in shown[: shown.index("</section>")]
+
+
+def short_rows(found: Evaluation) -> list[tuple[str, str, str]]:
+    return [(row.measure, row.system, short_verdict(row)) for row in table_rows(found)]
