@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -109,6 +110,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=names, help=f"of: {'; '.join(names)}")
     parser.add_argument("--steps", type=int, default=DISTILLATION.steps, help="of distillation")
     parser.add_argument("--products", type=int, help="rank the judged and others, N in all")
+    parser.add_argument(
+        "--by", nargs="*", default=[], help="judgments whose queries are parts of JUDGMENTS"
+    )
     parser.add_argument("--workers", type=int, help="processes that encode the catalog")
     parser.add_argument("--make-only", action="store_true", help="measure nothing")
     options = parser.parse_args()
@@ -134,6 +138,9 @@ def main() -> None:
                 f"{row.name}: nDCG@10 {change.mean:+.4f} [{change.low:+.4f}, {change.high:+.4f}], "
                 f"p {row.comparison.p:.3f}: {row.comparison.verdict}"
             )
+        for part in options.by:
+            mean = fmean(row.values[query] for query in load_qrels(part, "auto").grades)
+            print(f"{row.name}: {mean:.4f} on {Path(part).name}")
 
 
 def describe(name: str, noted: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """What training brings: ablations, and cross-validation by query on real judgments.
 
-python benchmarks/training.py ablation SHOP JUDGMENTS --keep FOLDER [--queries 4000]
+python benchmarks/training.py ablation SHOP JUDGMENTS --keep FOLDER [--queries 4000] [--seeds 2]
 python benchmarks/training.py judged SHOP JUDGMENTS --base MODEL --keep FOLDER [--folds 3]
 python benchmarks/training.py compare SHOP JUDGMENTS --models default MODEL …
 
@@ -12,34 +12,38 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from dsv3 import ECommRetriever, load_encoder
 from dsv3.encoder.corpus.cache import EmbeddingCache
 from dsv3.encoder.default import default_folder
 from dsv3.encoder.folders import find_folder
+from dsv3.encoder.training.blend import blend_weights
 from dsv3.encoder.training.examples import Example
+from dsv3.encoder.training.filters.pipeline import FilterReport
+from dsv3.encoder.training.filters.repetition import RepetitionCheck
 from dsv3.encoder.training.settings import TrainingSettings
-from dsv3.encoder.training.train import train_encoder
+from dsv3.encoder.training.train import load_base, train_encoder
 from dsv3.eval import Qrels, RetrieverSystem, Run, condensed, load_qrels, nDCG
-from dsv3.eval.compare import Interval
+from dsv3.eval.compare import Interval, compare_values, mean_interval
 from dsv3.eval.dense import dense_run
 from dsv3.eval.evaluation import Evaluation, evaluate
+from dsv3.eval.examples import training_examples
 from dsv3.eval.examples.augment import AUGMENTATIONS, Augmentation
 from dsv3.eval.examples.judged import graded_lists, judged_examples
 from dsv3.eval.examples.pool import Pool, read_pool
 from dsv3.eval.examples.training_examples import PreparedExamples, Sources, prepare_examples
 from dsv3.eval.examples.vocabulary import Vocabulary, read_vocabulary
+from dsv3.eval.measures import Judged, Measure, measure_queries
 from dsv3.progress import Silent
 
-MEASURES = (nDCG @ 10, condensed(nDCG @ 10))
-# Products, beside the judged ones, among which ablations search: a whole catalog takes minutes.
-OTHERS = 4000
+MEASURES = (nDCG @ 10, condensed(nDCG @ 10), Judged @ 10)
 # Results of a lane that hybrid ranking scores, as in `settings.json`.
 CANDIDATES = 200
 
@@ -131,48 +135,168 @@ VARIANTS: dict[str, dict[str, Any]] = {
         for kind in AUGMENTATIONS
     },
     "mined negatives": {"settings": {"negatives": 1}, "sources": {"negatives": 1}},
+    "no filters": {"filters": False},
     "Matryoshka 256, 128": {"settings": {"matryoshka": (256, 128)}},
-    "no blend": {"settings": {"blend": 1.0}},
+    "blend 0.25": {"blend": 0.25},
+    "blend 0.75": {"blend": 0.75},
+    "no blend": {"blend": 1.0},
     "V3": {"base": "v3"},
 }
+DEFAULT = "all of it"
 # Each judged query is said otherwise so many times, to see what kinds in training are for.
 DRAWS = 3
 
 
 def ablation(arguments: argparse.Namespace) -> None:
-    """Train one model for each variant on few prepared, and search among few products."""
+    """Train a model for each variant and seed on few prepared, and search among few products."""
     keep: Path = arguments.keep
     keep.mkdir(parents=True, exist_ok=True)
+    wanted = arguments.only or list(VARIANTS)
     with opened(arguments) as bench:
-        pool = smaller(bench.pool, bench.qrels, OTHERS)
-        runs = [bench.dense("base", "default", pool)]
+        pool = smaller(bench.pool, bench.qrels, arguments.others)
+        lexical = RetrieverSystem(bench.shop, "lexical").rank(bench.qrels.queries, 1000)
+        lexical = within(lexical, pool)
+        weight = bench.shop.settings.ranking.dense_weight
+        measured: dict[str, list[Scores]] = {}
         prepared: dict[str, PreparedExamples] = {}
-        for name, changes in VARIANTS.items():
-            if arguments.only and name not in arguments.only:
-                continue
-            folder = folder_of(keep, name)
-            if not folder.exists():
-                sources = Sources(catalog=arguments.queries, test=bench.qrels)
-                sources = replace(sources, **changes.get("sources", {}))
-                key = repr(changes.get("sources", {}))
-                if key not in prepared:
-                    prepared[key] = prepare_examples(bench.shop, bench.pool, sources, Silent())
-                settings = TrainingSettings(max_tokens=48, evaluations=1)
-                base = upcycled(keep) if changes.get("base") == "v3" else default_folder()
-                train_encoder(
-                    base,
-                    folder,
-                    prepared[key].examples,
-                    settings=replace(settings, **changes.get("settings", {})),
-                )
-            runs.append(bench.dense(name, str(folder), pool))
-            if "matryoshka" in changes.get("settings", {}):
-                runs += [
-                    shortened(bench, pool, run, m)
-                    for run, m in (("base", "default"), (name, str(folder)))
-                ]
-            table(evaluate(bench.qrels, runs, measures=MEASURES))
+
+        def measure(name: str, dense: Run) -> None:
+            joined = hybrid(name, dense, lexical, weight)
+            measured.setdefault(name, []).append(measure_queries(bench.qrels, dense, MEASURES))
+            measured.setdefault(f"{name}, hybrid", []).append(
+                measure_queries(bench.qrels, joined, MEASURES)
+            )
+
+        measure("base", bench.dense("base", "default", pool))
+        if any("matryoshka" in VARIANTS[name].get("settings", {}) for name in wanted):
+            measure("base, 128 dimensions", shortened(bench, pool, "base", "default"))
+        for seed in range(arguments.seeds):
+            for name in wanted:
+                model = str(variant(bench, name, seed, arguments, prepared))
+                measure(name, bench.dense(name, model, pool))
+                if "matryoshka" in VARIANTS[name].get("settings", {}):
+                    measure(f"{name}, 128 dimensions", shortened(bench, pool, name, model))
+            print(f"\nafter {seed + 1} seeds")
+            compared(measured, bench.qrels, [load_qrels(each, "auto") for each in arguments.by])
         otherwise(bench, pool, keep)
+
+
+def within(run: Run, pool: Pool) -> Run:
+    """Keep of a run of the whole catalog what a smaller pool holds."""
+    kept = {
+        query: [n for n, product in enumerate(ids) if product in pool.places]
+        for query, ids in run.rankings.items()
+    }
+    return Run(
+        run.name,
+        {query: [run.rankings[query][n] for n in places] for query, places in kept.items()},
+        {query: [run.scores[query][n] for n in places] for query, places in kept.items()},
+    )
+
+
+Scores = Mapping[Measure, Mapping[str, float]]
+
+
+def variant(
+    bench: Bench,
+    name: str,
+    seed: int,
+    arguments: argparse.Namespace,
+    prepared: dict[str, PreparedExamples],
+) -> Path:
+    """Return the folder of a variant, made where it is not there."""
+    changes, keep = VARIANTS[name], arguments.keep
+    folder = folder_of(keep, name, seed)
+    if folder.exists():
+        return folder
+    base = upcycled(keep) if changes.get("base") == "v3" else default_folder()
+    learned = DEFAULT if "blend" in changes else name
+    whole = folder_of(keep, f"{learned} whole", seed)
+    if not whole.exists():
+        learn_whole(bench, learned, seed, arguments, prepared, base, whole)
+    return average(whole, base, changes.get("blend", TrainingSettings().blend), folder)
+
+
+def learn_whole(
+    bench: Bench,
+    name: str,
+    seed: int,
+    arguments: argparse.Namespace,
+    prepared: dict[str, PreparedExamples],
+    base: Path,
+    out: Path,
+) -> None:
+    """Train a variant, not averaged with its base."""
+    changes = VARIANTS[name]
+    key = repr((seed, changes.get("sources"), changes.get("filters")))
+    if key not in prepared:
+        sources = Sources(catalog=arguments.queries, test=bench.qrels)
+        sources = replace(sources, **changes.get("sources", {}))
+        with unfiltered() if changes.get("filters") is False else nullcontext():
+            prepared[key] = prepare_examples(bench.shop, bench.pool, sources, Silent(), seed=seed)
+    examples = prepared[key].examples
+    print(f"{name}, seed {seed}: {len(examples):,} examples", flush=True)
+    settings = TrainingSettings(max_tokens=48, evaluations=1, blend=1.0, seed=seed)
+    train_encoder(base, out, examples, settings=replace(settings, **changes.get("settings", {})))
+
+
+def average(whole: Path, base: Path, share: float, out: Path) -> Path:
+    """Write a trained model averaged with its base, as training itself does at its end."""
+    model = load_base(whole)
+    blend_weights(model, load_base(base), share)
+    model.save(str(out))
+    return out
+
+
+@contextmanager
+def unfiltered() -> Iterator[None]:
+    """Leave out the filters, but for what keeps queries of the test from training."""
+
+    def leaks_alone(
+        examples: Sequence[Example], *, test_queries: Sequence[str], **_: Any
+    ) -> tuple[list[Example], FilterReport]:
+        exam = RepetitionCheck(test_queries)
+        return [one for one in examples if not exam.leaks(one.query)], FilterReport(())
+
+    with patch.object(training_examples, "filter_examples", leaks_alone):
+        yield
+
+
+def compared(
+    measured: Mapping[str, Sequence[Scores]], qrels: Qrels, parts: Sequence[Qrels]
+) -> None:
+    """Print each variant's means over seeds, less the base and less the default, query by query.
+
+    Hybrids are compared with hybrids; p is of the paired test, without correction.
+    """
+    values = {name: over_seeds(of, qrels) for name, of in measured.items()}
+    titles = ["", "nDCG@10", *(f"part {n}" for n in range(1, len(parts) + 1)), "condensed"]
+    titles += ["judged@10", "seeds", "less the base", "p", "less the default", "p"]
+    print("| " + " | ".join(titles) + " |")
+    first, *rest = MEASURES
+    for name, found in values.items():
+        kind = ", hybrid" if name.endswith(", hybrid") else ""
+        cells = [name, shown(mean_interval(list(found[first].values())))]
+        cells += [f"{np.mean([found[first][q] for q in part.grades]):.3f}" for part in parts]
+        cells += [f"{np.mean(list(found[measure].values())):.3f}" for measure in rest]
+        cells += [str(len(measured[name]))]
+        for other in ("base", DEFAULT):
+            if f"{other}{kind}" not in values:
+                continue
+            gap = compare_values(values[f"{other}{kind}"][first], found[first])
+            cells += [shown(gap.difference, signed=True), f"{gap.p:.3f}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def over_seeds(scores: Sequence[Scores], qrels: Qrels) -> Scores:
+    """Return each query's mean over the seeds."""
+    return {
+        measure: {
+            query: float(np.mean([each[measure][query] for each in scores]))
+            for query in qrels.grades
+        }
+        for measure in MEASURES
+    }
 
 
 def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
@@ -180,11 +304,11 @@ def otherwise(bench: Bench, pool: Pool, keep: Path) -> None:
     vocabulary = read_vocabulary(bench.pool.products)
     models = {"base": "default"} | {
         name: str(folder)
-        for name in ("no kinds", "all of it")
-        if (folder := folder_of(keep, name)).exists()
+        for name in ("no kinds", DEFAULT)
+        if (folder := folder_of(keep, name, 0)).exists()
     }
     for kind in AUGMENTATIONS:
-        own = folder_of(keep, f"only {kind}")
+        own = folder_of(keep, f"only {kind}", 0)
         asked = said_otherwise(bench.qrels, vocabulary, kind)
         if not own.exists() or not asked.grades:
             continue
@@ -212,8 +336,8 @@ def said_otherwise(qrels: Qrels, vocabulary: Vocabulary, kind: str) -> Qrels:
     return Qrels(grades, texts, qrels.gains, qrels.source)
 
 
-def folder_of(keep: Path, name: str) -> Path:
-    return keep / name.replace(" ", "-").replace(",", "")
+def folder_of(keep: Path, name: str, seed: int) -> Path:
+    return keep / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
 
 
 def shortened(bench: Bench, pool: Pool, name: str, model: str, dim: int = 128) -> Run:
@@ -334,6 +458,9 @@ def main() -> None:
         one.add_argument("--keep", type=Path, default=Path("build/training"))
         one.add_argument("--queries", type=int, default=4000)
         one.add_argument("--only", nargs="*", default=[])
+        one.add_argument("--seeds", type=int, default=1)
+        one.add_argument("--by", nargs="*", default=[], help="judgments whose queries are parts")
+        one.add_argument("--others", type=int, default=4000, help="products beside the judged")
         one.add_argument("--base", default="default")
         one.add_argument("--folds", type=int, default=3)
         one.add_argument("--epochs", type=float, default=2)

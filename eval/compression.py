@@ -43,6 +43,7 @@ class ModelRow:
         quality: mean nDCG@10 of the exact dense ranking.
         kept: quality as a share of the first model's, over the same resampled queries.
         comparison: with the first model; None for the first itself.
+        values: each query's nDCG@10.
 
     """
 
@@ -54,6 +55,7 @@ class ModelRow:
     quality: Interval
     kept: Interval | None
     comparison: Comparison | None
+    values: Mapping[str, float]
 
 
 def measure_models(
@@ -154,6 +156,7 @@ def _row(
         quality=mean_interval(list(values.values()), seed=seed),
         kept=ratio_intervals(ours, theirs, seed=seed)[0],
         comparison=compared,
+        values=values,
     )
 
 
