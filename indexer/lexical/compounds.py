@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .analysis import TERM_REVERSED, Analysis
@@ -14,9 +15,16 @@ if TYPE_CHECKING:
 
 _MOST = 64
 _SHORTEST_WORD = 3
-_SHORTEST_HEAD = 3
-_SURE_END = 4  # a shorter end is the end of too many words that are no compounds
-_ALSO_ENDINGS = frozenset(("tisch", "schaft", "lich"))  # praktisch, Landschaft
+_SURE_END = 4  # a shorter end is the end of many words that are no compounds
+_SURE_HEAD = 3
+_LONG_END = 5  # before it a head may have two letters, unless these are a prefix
+_LONG_HEAD = 4  # before an end of three letters
+_PREFIXES = frozenset(
+    ("ab", "an", "be", "ge", "er", "im", "in", "om", "op", "ow", "um", "un", "zu")
+)
+_ENDS_OF_OTHERS = frozenset(("bar", "ent", "ion", "ist", "los", "sam", "ter", "tor", "ung"))
+_ADJECTIVE = re.compile(r"(?:[aeiouy]|akus|elas|gigan|op|plas|prak|roman)$")  # before -tisch
+_ENDINGS = frozenset(("tisch", "schaft", "lich"))  # praktisch, Landschaft
 _ENDINGS = ("", "e", "en", "n", "s", "es")  # of a German noun that is written with -e or -en
 _LINKS = ("s", "n", "en", "es", "er", "e", "ens")
 
@@ -35,15 +43,17 @@ def compounds_of(word: str, term: str, queries: QueryBuilder, analysis: Analysis
     if len(word) < _SHORTEST_WORD or not word.isalpha():
         return []
     counted: dict[str, int] = {}
-    for end, by in ((term, TERM_REVERSED), (word, "")):
+    for end, by in ((term, TERM_REVERSED), (word, ""), (term, "")):
         if len(end) < _SHORTEST_WORD:
             continue
         for found, count in queries.ending(by + end[::-1], _MOST):
             compound = found[len(by) :][::-1]
-            if _is_compound(compound[: -len(end)], word, queries, analysis):
-                made = compound if by else analysis.analyzer.analyze(compound)[0]
-                if made != term and _declines_alike(word, term, made, queries, analysis):
-                    counted[made] = max(counted.get(made, 0), count)
+            head = compound[: -len(end)]
+            if not _is_compound(head, end, word, queries, analysis):
+                continue
+            made = compound if by else analysis.analyzer.analyze(compound)[0]
+            if made != term and _declines_alike(word, term, made, queries, analysis):
+                counted[made] = max(counted.get(made, 0), count)
     return sorted(counted, key=lambda each: (-counted[each], each))[:_MOST]
 
 
@@ -60,14 +70,30 @@ def _declines_alike(
     return any(queries.is_known((compound + end)[::-1], ("compound",)) for end in _ENDINGS)
 
 
-def _is_compound(head: str, word: str, queries: QueryBuilder, analysis: Analysis) -> bool:
+def _is_compound(head: str, end: str, word: str, queries: QueryBuilder, analysis: Analysis) -> bool:
     """Tell whether what stands before the end of a word may be the first part of a compound."""
-    if len(head) >= _SHORTEST_HEAD and len(word) >= _SURE_END and word not in _ALSO_ENDINGS:
+    if not head or not _may_be_head(head, end, word):
+        return bool(head) and _is_known(head, queries, analysis)
+    return True
+
+
+def _may_be_head(head: str, end: str, word: str) -> bool:
+    """Tell whether a head is long enough for its end, which is more than an ending of words."""
+    if len(word) < _SURE_END:
+        return len(head) >= _LONG_HEAD and word not in _ENDS_OF_OTHERS
+    if word == "tisch" and _ADJECTIVE.search(head):
+        return False
+    if len(head) >= _SURE_HEAD:
         return True
+    return len(head) == 2 and len(end) >= _LONG_END and head not in _PREFIXES
+
+
+def _is_known(head: str, queries: QueryBuilder, analysis: Analysis) -> bool:
+    """Tell whether a head is a word of the shop's, with or without what links it to the end."""
     heads = [head, *(head.removesuffix(link) for link in _LINKS)]
     return any(
         queries.count(term)
         for each in heads
-        if len(each) >= 2
+        if len(each) >= _SHORTEST_WORD
         for term in analysis.analyzer.analyze(each)
     )

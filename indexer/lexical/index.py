@@ -101,13 +101,14 @@ class LexicalIndex:
         index.register_tokenizer(_ANALYZER, analysis.analyzer)
         self._searcher = index.searcher()
         self._analysis = analysis
+        self._queries = QueryBuilder(index.schema, self._searcher, analysis)
         self._correct = lru_cache(maxsize=_CORRECTED_KEPT)(self._correct_words)
         self._split = lru_cache(maxsize=_CORRECTED_KEPT)(self._split_words)
         self._parts = lru_cache(maxsize=_WORDS_KEPT)(self._parts_of)
+        self._nearest = lru_cache(maxsize=_CORRECTED_KEPT)(self._queries.nearest)
         self._joined = lru_cache(maxsize=_WORDS_KEPT)(self._joined_of)
         self._term = lru_cache(maxsize=_WORDS_KEPT)(self._term_of)
         self._ends = lru_cache(maxsize=_WORDS_KEPT)(self._compounds_of)
-        self._queries = QueryBuilder(index.schema, self._searcher, analysis)
 
     def __len__(self) -> int:
         return self._searcher.num_docs
@@ -242,7 +243,7 @@ class LexicalIndex:
             plain = without_umlauts(folded)
             if plain != folded and self._is_known(plain, self._analysis.analyzer.analyze(plain)[0]):
                 return plain
-        return self._queries.nearest(folded, terms[0]) or word
+        return self._nearest(folded, terms[0]) or word
 
     def _is_known(self, word: str, term: str) -> bool:
         """Tell whether any product says a word, alone or as the end of another, or as its code."""
@@ -266,11 +267,12 @@ class LexicalIndex:
         terms = self._analysis.terms(word)
         if len(terms) != 1 or self._is_known(word, terms[0]):
             return word
-        parts = self._parts(word)
-        near = self._queries.nearest(word.casefold(), terms[0])
-        if parts is None and near is None:
-            parts = known_parts_of(word, self._queries, self._analysis)
-        if parts is None or (near is not None and self._term(near)[1] > parts.count):
+        beside = self._parts(word)
+        parts = beside or known_parts_of(word, self._queries, self._analysis)
+        if parts is None:
+            return word
+        near = self._nearest(word.casefold(), terms[0])
+        if near is not None and (beside is None or self._term(near)[1] > beside.count):
             return word  # rather misspelt
         return f"{parts.head} {parts.tail}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -259,13 +258,15 @@ class QueryBuilder:
         """
         if not may_be_misspelt(word):
             return None
-        counts: Counter[str] = Counter()
-        for field in ("word",) if self._has_words else SPELLED_FIELDS:
-            for start in beginnings(word):
-                counts.update(dict(self._searcher.terms_with_prefix(field, start)))
+        known = [
+            each
+            for field in (("word",) if self._has_words else SPELLED_FIELDS)
+            for start in beginnings(word)
+            for each in self._searcher.terms_with_prefix(field, start)
+        ]
         ending = word.removeprefix(term) if word.startswith(term) else ""
         ending = ending if len(ending) <= _LONGEST_ENDING else ""
-        return nearest_word(word, ending, list(counts.items()))
+        return nearest_word(word, ending, known)
 
     def count(self, term: str, fields: Iterable[str] = SPELLED_FIELDS) -> int:
         """Return how many products have a term, by the field in which most do."""

@@ -14,7 +14,8 @@ from .base import Understanding
 from .joining import with_forms
 
 _WEIGHT = 0.5
-_VALUE = 0.8  # of a title with a compound, beside one with the word
+_COMPOUND = 0.4  # of a title with a compound, beside one with the word
+_BEHIND = 0.25  # of one that says what it is for
 _MOST_TOLD = 8
 
 
@@ -41,10 +42,15 @@ def says_it(query: Understanding, snapshot: Snapshot, rows: RowArray) -> FloatVe
     forward = snapshot.forward
     if not query.compounds or forward is None:
         return None
-    title = forward.of(rows).title
+    terms = forward.of(rows)
+    head = np.arange(terms.title.shape[1]) < terms.head[:, None]  # before "for" and the like
     said = np.zeros(len(rows), np.float32)
     for term, *ending in query.compounds:
-        alone = (title == term_digest(term)).any(axis=1)
-        within = np.isin(title, np.array([term_digest(each) for each in ending], np.uint32))
-        said += np.where(alone, 1.0, _VALUE * within.any(axis=1)).astype(np.float32)
+        alone = terms.title == term_digest(term)
+        within = np.isin(terms.title, np.array([term_digest(each) for each in ending], np.uint32))
+        said += np.select(
+            [(alone & head).any(axis=1), (within & head).any(axis=1), (alone | within).any(axis=1)],
+            [np.float32(1.0), np.float32(_COMPOUND), np.float32(_BEHIND)],
+            np.float32(0.0),
+        )
     return said / np.float32(len(query.words))

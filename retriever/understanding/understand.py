@@ -39,7 +39,7 @@ STAGES: dict[str, Stage] = {
 EVIDENCE: dict[str, Evidence] = {
     "quantities": Evidence(agreement, 0.1),
     "signs": Evidence(has_marks, 0.5),
-    "compounds": Evidence(says_it, 0.5),
+    "compounds": Evidence(says_it, 6.0),
     "prices": Evidence(affordability, 0.15),
     "negations": Evidence(absence, 0.3),
 }

@@ -106,6 +106,8 @@ def test_an_index_that_kept_no_words_is_corrected_by_terms(
 ) -> None:
     monkeypatch.setattr(index._queries, "_has_words", False)
     index._correct.cache_clear()
+    index._nearest.cache_clear()
     assert index.spelling_corrected("pritner") == "printer"
     assert index.known_marks("c++") == ()
     index._correct.cache_clear()
+    index._nearest.cache_clear()
