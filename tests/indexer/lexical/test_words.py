@@ -107,6 +107,11 @@ def test_compounds_end_in_the_word(german: LexicalIndex, typed: str, found: set[
     [
         ("dutch", ["Laptoptas", "Laptop", "Ritas huis", "Fietshelm"], "tas", {"laptoptas"}),
         ("dutch", ["Wandelschoenen"], "schoenen", {"wandelschoen"}),
+        ("dutch", ["Bierflessen", "Waterfles"], "flessen", {"bierfles", "waterfl"}),
+        ("danish", ["Elcykel", "Omcykel"], "cykel", {"elcykel"}),
+        ("german", ["Armbanduhr", "Spur", "Waschbar"], "Uhr", {"armbanduhr"}),
+        ("german", ["Faltbar", "Hausbar", "Haus"], "Bar", {"hausbar"}),
+        ("german", ["Optisch", "Elastisch", "Esstisch", "Kosmetisch"], "Tisch", {"esstisch"}),
         ("swedish", ["Löparskor", "Barstolar"], "skor", {"loparsk"}),
         ("swedish", ["Löparskor", "Barstolar"], "stol", {"barstol"}),
         ("danish", ["Computertaske"], "tasker", {"computertask"}),
