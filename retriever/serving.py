@@ -6,6 +6,7 @@ Queries are not logged.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _WAITING_FOR_EACH_WORKER = 16
+_log = logging.getLogger(__name__)
 _NAMES = ("q", "k", "where", "offset", "mode", "facet", "sort", "prefix", "expand", "explain")
 
 
@@ -188,5 +190,7 @@ def serve(folder: str | Path, host: str, port: int, *, workers: int | None = Non
 
     with ECommRetriever.open(folder) as shop:
         shop.retrieve("warm up", k=1)
+        if wrong := shop.steering().warning():
+            _log.warning("%s, %s", Path(folder) / "rules.toml", wrong)
         app = create_app(shop, workers=workers)
         uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")

@@ -51,6 +51,8 @@ class RulesFile:
 
 def load_rules(path: Path) -> Rules:
     """Read a file; none is no rules, and one that may not be read is a fault."""
+    if path.exists() and not path.is_file():
+        return Rules(faults=(Fault(None, "is no file"),))
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)

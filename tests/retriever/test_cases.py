@@ -89,3 +89,14 @@ def test_the_word_alone_comes_before_compounds(
 
 def test_the_thing_comes_before_what_is_made_for_it(ask: Ask) -> None:
     assert ask("38-german-compounds", "Kinderwagen") == ["10", "13"]
+
+
+def test_variants_leave_room_for_others(tmp_path: Path) -> None:
+    source = CASES / "37-variant-flood" / "products.jsonl"
+    index_shop(tmp_path / "shop.dsv3", Reading([str(source)]), workers=1)
+    with ECommRetriever.open(tmp_path / "shop.dsv3") as shop:
+        found = shop.retrieve("t-shirt")
+        groups = [hit.product.group_id or hit.product_id for hit in found]
+        assert len(set(groups)) == len(groups) == found.total
+        assert max(hit.variants for hit in found) == 16
+        assert sum("t-shirt" in hit.product.title for hit in found) == 5

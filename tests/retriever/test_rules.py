@@ -18,6 +18,7 @@ from dsv3.indexer.ingest import Reading
 from dsv3.indexer.settings import Ranking
 from dsv3.retriever import serving
 from dsv3.retriever.query import Mode
+from dsv3.retriever.rules.file import load_rules
 from dsv3.retriever.rules.matching import fits, plain
 from dsv3.retriever.rules.read import read_rules
 from dsv3.retriever.understanding.understand import understand
@@ -367,6 +368,12 @@ def test_the_file_is_read_again_and_a_broken_one_changes_nothing(
     (folder / "rules.toml").unlink()
     assert _ids(shop, "mug", 1) != ["K2"]
     assert "rules.toml" not in shop.retrieve("mug").plan
+
+
+def test_what_is_no_readable_file_is_told(tmp_path: Path) -> None:
+    assert not load_rules(tmp_path / "none.toml").faults
+    (tmp_path / "rules.toml").mkdir()
+    assert [str(fault) for fault in load_rules(tmp_path / "rules.toml").faults] == ["is no file"]
 
 
 def test_rules_outlive_indexing_and_follow_it(tmp_path: Path) -> None:
