@@ -69,6 +69,13 @@ class Columns:
                 self._columns[name, kind] = self._read(layout, kind)
             return self._columns[name, kind]
 
+    def different(self, name: str) -> int:
+        """Return how many different texts a field has at most, without reading them."""
+        layout = self._layout.get(name)
+        if layout is None:
+            return 0
+        return sum(int(self._files["texts"].get_batch(n).num_rows) for n in layout["texts"])
+
     def _read(self, layout: dict[str, Any], kind: Kind) -> Column:
         table = self._batches(kind, layout["batches"][kind])
         rows = _numbers(table.column("row")).astype(np.int64)

@@ -127,6 +127,10 @@ class LexicalIndex:
             all(self._queries.is_known(term, (field,)) for term in terms) for field in TEXT_FIELDS
         )
 
+    def most_titles(self, terms: Sequence[str]) -> int:
+        """Return how many titles hold all of some terms at most."""
+        return self._queries.most_with("title", terms)
+
     def having(
         self,
         forms: Iterable[Form],

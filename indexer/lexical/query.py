@@ -139,6 +139,10 @@ class QueryBuilder:
         same = [self._query.term_query(self._schema, "code", form) for form in forms]
         return same[0] if len(same) == 1 else self._query.disjunction_max_query(same)
 
+    def most_with(self, field: str, terms: Iterable[str]) -> int:
+        """Return how many products have all of some terms in a field at most."""
+        return min((self._searcher.doc_freq(field, term) for term in terms), default=0)
+
     def having(self, forms: Iterable[Form], fields: Iterable[str]) -> tantivy.Query:
         """Build a query for products that have any of some forms in any field."""
         even = dict.fromkeys(fields, 1.0)

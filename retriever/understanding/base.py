@@ -46,6 +46,21 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A value that products have in a field, as the query names it.
+
+    Attributes:
+        field: the field of texts.
+        codes: of the texts in its column that are or hold the value.
+        excludes: whether a product with another value is not what is wanted.
+    """
+
+    field: str
+    codes: RowArray
+    excludes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unwanted:
     """What a product must not have.
 
@@ -78,6 +93,7 @@ class Understanding:
         price: what it may cost.
         cheap: whether it should cost little.
         unwanted: what it must not have.
+        values: for each value named, the fields that have it.
         marks: words whose signs mean something, and pictograms, that some product has.
         begun: normalised codes of products that the whole of it begins.
         coded: normalised codes of products that words of it make.
@@ -97,6 +113,7 @@ class Understanding:
     price: Amount | None = None
     cheap: bool = False
     unwanted: tuple[Unwanted, ...] = ()
+    values: tuple[tuple[Value, ...], ...] = ()
     marks: tuple[str, ...] = ()
     begun: tuple[str, ...] = ()
     coded: tuple[str, ...] = ()

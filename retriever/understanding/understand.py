@@ -18,6 +18,7 @@ from .quantities import agreement, quantities
 from .signs import has_marks, signs
 from .spelling import spelling
 from .synonyms import synonyms
+from .values import having, values
 from .words import words
 
 STAGES: dict[str, Stage] = {
@@ -29,6 +30,7 @@ STAGES: dict[str, Stage] = {
     "quantities": quantities,
     "splitting": splitting,
     "spelling": spelling,
+    "values": values,
     "words": words,
     "synonyms": synonyms,
     "joining": joining,
@@ -42,6 +44,7 @@ EVIDENCE: dict[str, Evidence] = {
     "compounds": Evidence(says_it, 6.0),
     "prices": Evidence(affordability, 0.15),
     "negations": Evidence(absence, 0.3),
+    "values": Evidence(having, 0.06),
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 

@@ -388,3 +388,75 @@ def test_prices_in_another_currency_say_nothing(open_shop: Open) -> None:
     hits = shop.retrieve("rug under 200 euro", explain=True)
     said = {h.product.title: h.explanation.evidence.get("prices", 0) for h in hits if h.explanation}
     assert said["Rug blue"] > said["Rug red"] == 0 > said["Rug green"]
+
+
+# -- values --------------------------------------------------------------------------------
+
+
+def _coats() -> list[dict[str, Any]]:
+    return [
+        {
+            "title": f"Rain coat {number}",
+            "brand": ("Ostwind", "Blue Fjord")[number % 2],
+            "colour": ("red", "dark blue", "blue", "Black/Red")[number % 4],
+            "size": ("S", "M", "XL")[number % 3],
+        }
+        for number in range(24)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "wanted"),
+    [
+        ("red rain coat", "colour", {"red", "Black/Red"}),
+        ("dark blue rain coat", "colour", {"dark blue"}),
+        ("rain coat Ostwind", "brand", {"Ostwind"}),
+        ("blue fjord rain coat", "brand", {"Blue Fjord"}),
+        ("rain coat xl", "size", {"XL"}),
+        ("rain coat size m", "size", {"M"}),
+    ],
+)
+def test_values_of_the_shop_are_recognised(
+    open_shop: Open, query: str, field: str, wanted: set[str]
+) -> None:
+    shop = open_shop(_coats())
+    hits = shop.retrieve(query, k=30, explain=True)
+    assert len(hits) >= 12
+    for hit in hits:
+        product = hit.product
+        value = product.brand if field == "brand" else product.attributes[field]
+        assert hit.explanation is not None
+        assert (hit.explanation.evidence["values"] > 0) == (value in wanted)
+    strict = replace(shop.settings.ranking, strict=True)
+    kept = shop.retrieve(query, k=30, ranking=strict)
+    assert {
+        hit.product.brand if field == "brand" else hit.product.attributes[field] for hit in kept
+    } == wanted
+    assert kept.total == len(kept)
+
+
+@pytest.mark.parametrize("query", ["red", "rain coat for ostwind", "rain coat m", "rain coat"])
+def test_what_is_no_value(open_shop: Open, query: str) -> None:
+    assert not understood(open_shop(_coats()), query).values
+
+
+def test_a_brand_that_is_a_word_in_other_titles_is_none(open_shop: Open) -> None:
+    shop = open_shop(
+        [
+            *({"title": f"Oak table {number}", "brand": "Nordic"} for number in range(6)),
+            {"title": "Lamp", "brand": "Oak"},
+        ]
+    )
+    assert not understood(shop, "oak table").values
+    assert understood(shop, "nordic table").values
+
+
+def test_values_that_no_product_has_together_stay_a_preference(open_shop: Open) -> None:
+    shop = open_shop(
+        [
+            {"title": "Rug", "colour": "red", "size": "XL"},
+            {"title": "Rug", "colour": "green", "size": "XS"},
+        ]
+    )
+    strict = replace(shop.settings.ranking, strict=True)
+    assert len(shop.retrieve("red rug xs", ranking=strict)) == 1
