@@ -24,7 +24,6 @@ _PREFIXES = frozenset(
 )
 _ENDS_OF_OTHERS = frozenset(("bar", "ent", "ion", "ist", "los", "sam", "ter", "tor", "ung"))
 _ADJECTIVE = re.compile(r"(?:[aeiouy]|akus|elas|gigan|op|plas|prak|roman)$")  # before -tisch
-_ENDINGS = frozenset(("tisch", "schaft", "lich"))  # praktisch, Landschaft
 _ENDINGS = ("", "e", "en", "n", "s", "es")  # of a German noun that is written with -e or -en
 _LINKS = ("s", "n", "en", "es", "er", "e", "ens")
 
