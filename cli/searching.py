@@ -47,7 +47,9 @@ def search(
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Show only what has the values and the price asked for."),
+        typer.Option(
+            "--strict", help="Show only what has the amounts, values and price asked for."
+        ),
     ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why each product stands where it does.")

@@ -61,9 +61,22 @@ def quantities(query: Understanding, snapshot: Snapshot) -> Understanding:
     if not amounts:
         return query
     query = replace(query, amounts=tuple(amounts), pieces=(*query.pieces, *pieces)).without(bounds)
-    return query.telling(
-        "quantities", "; ".join(_told(each) for each in amounts) + ": those that agree rise"
-    )
+    said = "; ".join(_told(each) for each in amounts)
+    if query.strict:
+        mask = np.all([_agreeing(each, snapshot.columns) for each in amounts], axis=0)
+        if (mask if query.only is None else mask & query.only).any():
+            return query.narrowed(mask).telling("quantities", f"only {said}")
+    return query.telling("quantities", f"{said}: those that agree rise")
+
+
+def _agreeing(amount: Amount, columns: Columns) -> BoolArray:
+    """Return by row whether a product has an amount, by its title or an attribute."""
+    mask = columns.mask(np.empty(0, np.int64))
+    column = columns.column(amount.field, "number")
+    if isinstance(column, NumberColumn):
+        agree = (amount.low <= column.values) & (column.values <= amount.high)
+        mask[column.rows[agree]] = True
+    return mask
 
 
 def _wanted(text: str, found: Sequence[Quantity]) -> tuple[list[Amount], int]:

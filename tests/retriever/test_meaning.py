@@ -139,6 +139,14 @@ def test_what_is_no_bound_or_no_amount(open_shop: Open, query: str) -> None:
         assert amount.high == pytest.approx(256, rel=0.05)
 
 
+def test_an_amount_is_a_condition_on_request(open_shop: Open) -> None:
+    shop = open_shop(OILS)
+    strict = replace(shop.settings.ranking, strict=True)
+    found = titles(shop.retrieve("olive oil 750 ml", ranking=strict))
+    assert set(found) == {"Olive oil 0.75 l", "Olive oil 75 cl, green", "Olive oil 750ml"}
+    assert len(shop.retrieve("olive oil 9 l", ranking=strict)) == len(OILS)
+
+
 def test_an_unfinished_unit_is_no_amount_yet(open_shop: Open) -> None:
     shop = open_shop(OILS)
     assert not understood(shop, "olive oil 750 m", prefix=True).amounts
