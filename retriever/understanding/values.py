@@ -80,7 +80,7 @@ def values(query: Understanding, snapshot: Snapshot) -> Understanding:
                 continue
         found.append(
             tuple(
-                Value(field, codes, field == "brand" or _EXCLUDING.search(field) is not None)
+                Value(field, codes, _EXCLUDING.search(field) is not None)
                 for field, codes in fields.items()
             )
         )
@@ -161,7 +161,7 @@ def _collected(columns: Columns) -> _Values:
             continue
         counts = np.bincount(column.codes, minlength=len(column.texts)).tolist()
         for code, text in enumerate(column.texts):
-            for phrase in set(_phrases(text)):
+            for phrase in set(_phrases(text, whole=name == "brand")):
                 codes[phrase][name].append(code)
                 if name == "brand":
                     brands[phrase] += counts[code]
@@ -191,10 +191,10 @@ def _fields(columns: Columns) -> list[str]:
     return [name for _, _, name in sorted(found)[:_MOST_FIELDS]]
 
 
-def _phrases(text: str) -> Iterator[tuple[str, ...]]:
+def _phrases(text: str, *, whole: bool) -> Iterator[tuple[str, ...]]:
     if len(text) > 80:
         return
-    for part in {text, *_PARTS.split(text)}:
+    for part in (text,) if whole else {text, *_PARTS.split(text)}:
         phrase = tuple(_WORD.findall(part.casefold()))
         if 0 < len(phrase) <= _MOST_WORDS and not _NO_VALUES.issuperset(phrase):
             yield phrase
