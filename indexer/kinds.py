@@ -23,6 +23,7 @@ from ..encoder.truncation import truncate
 from .candidates import RowArray
 from .columns.base import TextColumn
 from .columns.read import Columns
+from .lexical.analysis import Analysis
 
 DERIVATION = 1
 """Raise this whenever the same products would give other kinds than before."""
@@ -32,6 +33,7 @@ FIELDS = ("category", "product_type", "producttype", "type_of_product", "produkt
 
 _MOST = 20_000  # kinds with a vector; of more, the most frequent
 _LONGEST = 80  # characters of a name
+_SHORTEST_STEM = 4
 _NAMES, _VECTORS = "names.json", "vectors.npy"
 _SEPARATOR = re.compile(r"\s*[>|]\s*|\s/\s")
 
@@ -50,20 +52,33 @@ class Kinds:
     Args:
         folder: where `write_kinds` wrote.
         columns: of the same generation.
+        analysis: how its texts are cut into terms.
     """
 
-    def __init__(self, folder: Path, columns: Columns) -> None:
+    def __init__(self, folder: Path, columns: Columns, analysis: Analysis) -> None:
         names: list[str] = orjson.loads((folder / _NAMES).read_bytes())
         self.vectors: npt.NDArray[np.float16] = np.load(folder / _VECTORS)
         if len(self.vectors) != len(names):
             raise ValueError(f"{folder.name} has {len(names)} names, not {len(self.vectors)}")
         self.names = tuple(names)
+        self._analysis = analysis
+        self._last: npt.NDArray[np.str_] | None = None
         self._of_row = _kinds_of_rows(columns, {name: place for place, name in enumerate(names)})
 
     def of(self, rows: RowArray) -> KindArray:
         """Return for each of (n,) rows the number of its kind; -1 where it has none."""
         found: KindArray = self._of_row[rows]
         return found
+
+    def ending_in(self, term: str) -> npt.NDArray[np.bool_]:
+        """Tell which kinds' names end in a term, alone or as the end of a compound."""
+        if self._last is None:
+            terms = (self._analysis.terms(name) for name in self.names)
+            self._last = np.array([found[-1] if found else "" for found in terms], np.str_)
+        ends: npt.NDArray[np.bool_] = np.strings.endswith(self._last, term)
+        if len(term) > _SHORTEST_STEM and term.endswith("e"):  # "phone", but "smartphon"
+            ends |= np.strings.endswith(self._last, term[:-1])
+        return ends
 
     def similarities(self, query: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return how near each kind is to a query's (dim,) vector."""

@@ -84,7 +84,11 @@ class Snapshot:
         from .kinds import Kinds
 
         folder = self._place / "kinds"
-        return self._whole(lambda: Kinds(folder, self.columns)) if folder.is_dir() else None
+        return (
+            self._whole(lambda: Kinds(folder, self.columns, Analysis(self.manifest.language)))
+            if folder.is_dir()
+            else None
+        )
 
     @cached_property
     def columns(self) -> Columns:

@@ -11,6 +11,7 @@ from .base import Evidence, Stage, Understanding
 from .codes import codes
 from .compounds import compounds, says_it
 from .joining import joining, splitting
+from .kind import is_of_kind
 from .negations import absence, negations
 from .phrases import phrases
 from .prices import affordability, prices
@@ -40,6 +41,7 @@ STAGES: dict[str, Stage] = {
 
 EVIDENCE: dict[str, Evidence] = {
     "quantities": Evidence(agreement, 0.1),
+    "kind": Evidence(is_of_kind, 0.1),
     "signs": Evidence(has_marks, 0.5),
     "compounds": Evidence(says_it, 6.0),
     "prices": Evidence(affordability, 0.15),
