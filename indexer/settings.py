@@ -31,8 +31,8 @@ class Ranking:
         candidates: products each lane puts forward to be ranked together.
         dense_floor: a product found by no keyword counts as a match only where its similarity
             is at least this share of the nearest product's.
-        floor: a product found by no keyword is shown only where a learned ranker gives it at least
-            this probability of being right.
+        floor: a product that says no word of the query is shown only where a learned ranker gives
+            it at least this probability of being right; one that says some, from a fifth of it.
         without: names of stages of understanding a query that are left out, see
             `retriever/understanding/understand.py`.
         strict: whether what a query says of values and prices is a condition, not a preference.
@@ -42,7 +42,7 @@ class Ranking:
     dense_weight: float = 0.6
     candidates: int = 100
     dense_floor: float = 0.6
-    floor: float = 0.05
+    floor: float = 0.1
     without: tuple[str, ...] = ()
     strict: bool = False
 

@@ -41,6 +41,7 @@ from .understanding.understand import EVIDENCE, understand
 
 BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
+_FLOOR_WITH_WORDS = 0.2  # of the floor, for a candidate that says some of the words
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
 _DEEPEST = 16  # times as many candidates are asked for at most
 _UNSTEERED = Steered()
@@ -593,7 +594,10 @@ def _learned(
     scores = _judged(ranker.scores(made), evidence, ranker)
     probable = ranker.probabilities(scores)
     order = np.lexsort((joined.rows, -scores))
-    kept = (probable >= scope.ranking.floor) | np.isin(joined.rows, matches.rows)
+    lexical = lanes["lexical"]
+    floor = np.full(len(joined), scope.ranking.floor)
+    floor[np.isin(joined.rows, lexical.rows[lexical.scores > 0])] *= _FLOOR_WITH_WORDS
+    kept = (probable >= floor) | np.isin(joined.rows, matches.rows)
     order = order[kept[order]]
     read.trace.plan["ranker"] = f"{ranker.form} over {made.shape[1]} features"
     return Scored(Candidates(joined.rows[order], probable[order]), ranker, made[order])
