@@ -33,7 +33,7 @@ from .analysis import Analysis, normalise_code
 from .codes import codes_beginning, codes_in, codes_within
 from .compounds import compounds_of
 from .joining import Joined, Parts, joined_of, known_parts_of, parts_of
-from .query import MOST_TERMS, Form, ParsedQuery, QueryBuilder, Word
+from .query import MOST_TERMS, MOST_TOLD, Form, ParsedQuery, QueryBuilder, Word
 from .signs import marks
 from .spelling import without_umlauts
 
@@ -51,10 +51,12 @@ _HEAP_BYTES = 128_000_000
 _WORD = re.compile(r"[^\W_]+")
 _CORRECTED_KEPT = 1024
 _WORDS_KEPT = 8192
+_SAID_KEPT = 256
 _MOST_CODED = 100
 _LONGEST_CORRECTED = 1_000  # of a longer text, the beginning says what is meant
 _RAISED = 1e6  # above any score of BM25
 _FEW_ROWS = 2_000  # up to here a filter may be handed to tantivy as a set of terms
+_LISTED_PER_ROW = 4  # so many matches are listed in the time that one row takes as a filter
 _MOST_LISTED = 5_000  # up to here listing matches costs less than a set of terms
 
 BoolArray = npt.NDArray[np.bool_]
@@ -109,6 +111,9 @@ class LexicalIndex:
         self._joined = lru_cache(maxsize=_WORDS_KEPT)(self._joined_of)
         self._term = lru_cache(maxsize=_WORDS_KEPT)(self._term_of)
         self._ends = lru_cache(maxsize=_WORDS_KEPT)(self._compounds_of)
+        self._fields = lru_cache(maxsize=_WORDS_KEPT)(self._fields_with)
+        self._phrase = lru_cache(maxsize=_WORDS_KEPT)(self._phrase_of)
+        self._said = lru_cache(maxsize=_SAID_KEPT)(self._said_of)
 
     def __len__(self) -> int:
         return self._searcher.num_docs
@@ -119,13 +124,17 @@ class LexicalIndex:
 
     def phrase(self, text: str) -> tuple[str, ...]:
         """Return all terms of a text, as they stand side by side in a product that says it."""
+        return self._phrase(text)
+
+    def _phrase_of(self, text: str) -> tuple[str, ...]:
         return tuple(self._analysis.analyzer.analyze(self._analysis.prepare(text)))
 
     def knows(self, terms: Sequence[str]) -> bool:
         """Tell whether there is a field that holds all of some terms, in whichever products."""
-        return bool(terms) and any(
-            all(self._queries.is_known(term, (field,)) for term in terms) for field in TEXT_FIELDS
-        )
+        return bool(terms) and bool(frozenset.intersection(*map(self._fields, terms)))
+
+    def _fields_with(self, term: str) -> frozenset[str]:
+        return frozenset(name for name in TEXT_FIELDS if self._queries.is_known(term, (name,)))
 
     def most_titles(self, terms: Sequence[str]) -> int:
         """Return how many titles hold all of some terms at most."""
@@ -139,10 +148,27 @@ class LexicalIndex:
         fields: Sequence[str] = TEXT_FIELDS,
     ) -> RowArray:
         """Return the rows, all or those of some, whose texts have any of some forms, ascending."""
-        query, most = self._queries.having(forms, fields), len(self)
-        if among is not None:
-            query, most = self._queries.within(query, among.tolist()), len(among)
-        return np.sort(self._run(query, most).rows)
+        query, most = self._queries.having(forms, fields)
+        if among is None:
+            return np.sort(self._rows(query, most))
+        if most <= _LISTED_PER_ROW * len(among):
+            return np.sort(among[np.isin(among, self._rows(query, most))])
+        return np.sort(self._rows(self._queries.within(query, among.tolist()), len(among)))
+
+    def said(self, ways: tuple[tuple[str, ...], ...]) -> tuple[tuple[Form, ...], RowArray]:
+        """Return of some ways to say something those that products do, and the rows of these."""
+        return self._said(ways)
+
+    def _said_of(self, ways: tuple[tuple[str, ...], ...]) -> tuple[tuple[Form, ...], RowArray]:
+        known = [Form(terms) for terms in dict.fromkeys(ways) if self.knows(terms)]
+        forms, rows = [], [NO_ROWS]
+        for begin in range(0, len(known), MOST_TOLD):
+            asked = known[begin : begin + MOST_TOLD]
+            found = self._run(self._queries.telling(asked, TEXT_FIELDS), len(self))
+            said = int(np.bitwise_or.reduce(found.scores.astype(np.int64)))
+            forms += [form for place, form in enumerate(asked) if said >> place & 1]
+            rows.append(found.rows)
+        return tuple(forms), np.unique(np.concatenate(rows))
 
     def read(
         self,
@@ -356,10 +382,18 @@ class LexicalIndex:
         return np.sort(self._run(query, _MOST_CODED).rows)
 
     def _run(self, query: tantivy.Query, limit: int) -> Candidates:
-        found = self._searcher.search(query, max(min(limit, len(self)), 1), count=False).hits
-        addresses = [address for _, address in found]
-        rows = np.array(self._searcher.fast_field_values("row", addresses), np.int64)
+        found = self._hits(query, limit)
+        rows = self._rows_at([address for _, address in found])
         return Candidates.ordered(rows, np.array([score for score, _ in found], np.float32))
+
+    def _rows(self, query: tantivy.Query, limit: int) -> RowArray:
+        return self._rows_at([address for _, address in self._hits(query, limit)])
+
+    def _hits(self, query: tantivy.Query, limit: int) -> list[tuple[Any, tantivy.DocAddress]]:
+        return self._searcher.search(query, max(min(limit, len(self)), 1), count=False).hits
+
+    def _rows_at(self, addresses: list[tantivy.DocAddress]) -> RowArray:
+        return np.array(self._searcher.fast_field_values("row", addresses), np.int64)
 
 
 def _finished(text: str, *, prefix: bool) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..known_fields import SPELLED_FIELDS
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     import tantivy
 
 MOST_TERMS = 64  # of a longer query, the first that differ
+MOST_TOLD = 24  # bits of a score's significand: forms that one score tells apart
+_COUNTS_KEPT = 1 << 15
 _CODE_BOOST = 4.0
+_MOST_ONE_BY_ONE = 400  # rows; a set of them is looked for among all that there are
 _LONGEST_ENDING = 2  # of a form of the same word
 _SHARE_TO_MATCH = 0.75
 
@@ -86,6 +90,7 @@ class QueryBuilder:
         self._analysis = analysis
         self._query = tantivy.Query
         self._occur = tantivy.Occur
+        self._doc_freq = lru_cache(maxsize=_COUNTS_KEPT)(searcher.doc_freq)
         self._has_words = _has_field(searcher, "word")
 
     def parse(
@@ -133,7 +138,7 @@ class QueryBuilder:
     def code(self, text: str) -> tantivy.Query | None:
         """Build a query for products whose id or code equals the whole text."""
         code = normalise_code(text)
-        forms = [form for form in same_codes(code) if self._searcher.doc_freq("code", form)]
+        forms = [form for form in same_codes(code) if self._doc_freq("code", form)]
         if not code or not forms:
             return None
         same = [self._query.term_query(self._schema, "code", form) for form in forms]
@@ -141,12 +146,29 @@ class QueryBuilder:
 
     def most_with(self, field: str, terms: Iterable[str]) -> int:
         """Return how many products have all of some terms in a field at most."""
-        return min((self._searcher.doc_freq(field, term) for term in terms), default=0)
+        return min((self._doc_freq(field, term) for term in terms), default=0)
 
-    def having(self, forms: Iterable[Form], fields: Iterable[str]) -> tantivy.Query:
-        """Build a query for products that have any of some forms in any field."""
+    def having(self, forms: Iterable[Form], fields: Iterable[str]) -> tuple[tantivy.Query, int]:
+        """Build a query for products that have any of some forms in any field.
+
+        Returns:
+            It, and how many matches it has at most.
+        """
         even = dict.fromkeys(fields, 1.0)
-        return self._best(self._form(even, form)[0] for form in forms)
+        found = [self._form(even, form) for form in forms]
+        return self._best(query for query, _ in found), sum(count for _, count in found)
+
+    def telling(self, forms: Sequence[Form], fields: Iterable[str]) -> tantivy.Query:
+        """Build a query whose score tells which forms a product has: the sum of 2 ** place.
+
+        Args:
+            forms: no more than `MOST_TOLD`.
+            fields: in any of which they are looked for.
+        """
+        even = dict.fromkeys(fields, 1.0)
+        each = (self._form(even, form)[0] for form in forms)
+        told = [self._query.const_score_query(query, 2.0**n) for n, query in enumerate(each)]
+        return self._query.boolean_query([(self._occur.Should, query) for query in told])
 
     def within(self, query: tantivy.Query, rows: Sequence[int]) -> tantivy.Query:
         """Restrict a query to some rows, without an effect on scores."""
@@ -159,7 +181,11 @@ class QueryBuilder:
     def _also(
         self, query: tantivy.Query, occur: tantivy.Occur, rows: Sequence[int], score: float
     ) -> tantivy.Query:
-        among = self._query.term_set_query(self._schema, "row", rows)
+        if len(rows) <= _MOST_ONE_BY_ONE:
+            each = (self._query.term_query(self._schema, "row", row) for row in rows)
+            among = self._query.boolean_query([(self._occur.Should, query) for query in each])
+        else:
+            among = self._query.term_set_query(self._schema, "row", rows)
         also = self._query.const_score_query(among, score)
         return self._query.boolean_query([(self._occur.Must, query), (occur, also)])
 
@@ -202,11 +228,10 @@ class QueryBuilder:
         weighted = {field: boost * form.weight * share for field, boost in fields.items()}
         if len(form.terms) == 1:
             term = form.terms[0]
-            counts = {field: self._searcher.doc_freq(field, term) for field in fields}
+            counts = {field: self._doc_freq(field, term) for field in fields}
             return self._each_field(weighted, term, counts), sum(counts.values())
         counts = {
-            field: min(self._searcher.doc_freq(field, term) for term in form.terms)
-            for field in fields
+            field: min(self._doc_freq(field, term) for term in form.terms) for field in fields
         }
         phrases = self._best(
             self._query.boost_query(
@@ -274,13 +299,13 @@ class QueryBuilder:
 
     def count(self, term: str, fields: Iterable[str] = SPELLED_FIELDS) -> int:
         """Return how many products have a term, by the field in which most do."""
-        return max((self._searcher.doc_freq(field, term) for field in fields), default=0)
+        return max((self._doc_freq(field, term) for field in fields), default=0)
 
     def count_adjacent(self, terms: Sequence[str]) -> int:
         """Return how many products have terms side by side, by the field in which most do."""
         counts = [0]
         for field in SPELLED_FIELDS:
-            if all(self._searcher.doc_freq(field, term) for term in terms):
+            if all(self._doc_freq(field, term) for term in terms):
                 phrase = self._query.phrase_query(self._schema, field, list(terms))
                 found: Any = self._searcher.search(phrase, 1, count=True)
                 counts.append(int(found.count))
@@ -302,7 +327,7 @@ class QueryBuilder:
         return [
             self._query.term_query(self._schema, "mark", mark, "basic")
             for mark in marks
-            if self._searcher.doc_freq("mark", mark)
+            if self._doc_freq("mark", mark)
         ]
 
     def ending(self, end: str, most: int) -> list[tuple[str, int]]:
@@ -325,14 +350,13 @@ class QueryBuilder:
 
     def _form_rarity(self, form: Form, fields: Sequence[str]) -> float:
         often = (
-            max((self._searcher.doc_freq(field, term) for field in fields), default=0)
-            for term in form.terms
+            max((self._doc_freq(field, term) for field in fields), default=0) for term in form.terms
         )
         return max((self._rarity(count) for count in often), default=0.0)
 
     def is_known(self, term: str, fields: Iterable[str]) -> bool:
         """Tell whether any product has a term in any of the fields."""
-        return any(self._searcher.doc_freq(field, term) for field in fields)
+        return any(self._doc_freq(field, term) for field in fields)
 
     def _codes(self, codes: Iterable[str]) -> list[tantivy.Query]:
         """Build a query for each code, as it would be written without signs."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...indexer.candidates import NO_ROWS, FloatVector, RowArray
+from ...indexer.candidates import FloatVector, RowArray
 from ...indexer.columns.base import BoolArray
 from ...indexer.lexical.index import LexicalIndex
 from ...indexer.lexical.query import Form, Word
@@ -197,15 +197,11 @@ def _unwanted(found: _Found, lexical: LexicalIndex) -> Unwanted:
         *(lexical.phrase(f"{joined}{word}") for word in _JOINED_BEHIND),
         *(lexical.phrase(f"{word}{joined}{end}") for word in _JOINED_BEFORE for end in ("", "ed")),
     ]
-    lacks, lacking = [], NO_ROWS
-    for form in _forms(ways, lexical):
-        if len(rows := lexical.having([form])):
-            lacks.append(form)
-            lacking = np.union1d(lacking, rows)
-    if len(lacking):  # "5.0 % alcohol" is not "0 % alcohol"
+    lacks, lacking = lexical.said(tuple(ways))
+    if Form(("0", *terms)) in lacks:  # "5.0 % alcohol" is not "0 % alcohol"
         having = _forms([(digit, "0", *terms) for digit in _DIGITS], lexical)
-        lacking = np.setdiff1d(lacking, lexical.having(having)) if having else lacking
-    return Unwanted(thing, _forms([terms], lexical), tuple(lacks), lacking)
+        lacking = np.setdiff1d(lacking, lexical.having(having, among=lacking))
+    return Unwanted(thing, _forms([terms], lexical), lacks, lacking)
 
 
 def _forms(ways: Sequence[tuple[str, ...]], lexical: LexicalIndex) -> tuple[Form, ...]:

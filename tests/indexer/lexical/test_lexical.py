@@ -8,8 +8,10 @@ import pytest
 from dsv3 import Product
 from dsv3.errors import InputError
 from dsv3.indexer.lexical import index as lexical_index
+from dsv3.indexer.lexical import query as lexical_query
 from dsv3.indexer.lexical.analysis import LANGUAGES, Analysis, normalise_code
 from dsv3.indexer.lexical.index import BoolArray, LexicalDocument, LexicalIndex, LexicalWriter
+from dsv3.indexer.lexical.query import MOST_TOLD, Form
 from dsv3.indexer.settings import DEFAULT_BOOSTS
 
 PRODUCTS = [
@@ -227,3 +229,35 @@ def test_a_word_weighs_most_where_it_is_common_not_where_it_stands_by_chance(
     index = LexicalIndex(tmp_path / "lexical", Analysis())
     found = index.search(index.read("knife", DEFAULT_BOOSTS), 20)
     assert found.rows.tolist()[-1] == 12
+
+
+def test_of_many_ways_to_say_something_those_are_told_that_products_use(tmp_path: Path) -> None:
+    ways = [("soap", f"scent{number}") for number in range(3 * MOST_TOLD)]
+    used = [ways[place] for place in (0, MOST_TOLD - 1, MOST_TOLD, 2 * MOST_TOLD + 5)]
+    titles = [*(" ".join(way) for way in used), "Soap of all", " ".join(used[0] + used[1])]
+    others = [f"Scent{number} beside soap" for number in range(3 * MOST_TOLD)]
+    products = [Product(title, title) for title in (*titles, *others)]
+    write_lexical(tmp_path / "index", documents(products), Analysis("none"))
+    index = LexicalIndex(tmp_path / "index", Analysis("none"))
+    forms, rows = index.said((*ways, ways[0], ("soap", "unheard"), ()))
+    assert [form.terms for form in forms] == used
+    assert rows.tolist() == [0, 1, 2, 3, 5]
+    assert rows.tolist() == index.having(forms).tolist()
+    assert index.said((("unheard",),))[0] == ()
+
+
+def test_rows_one_by_one_and_as_a_set_are_the_same(
+    index: LexicalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, form = index.read("wireless mouse", DEFAULT_BOOSTS), Form(("wireless", "mous"))
+    for rows in (np.array([5, 2, 0]), np.array([6]), np.array([], np.int64)):
+        told = []
+        for most in (0, 1, 400):
+            monkeypatch.setattr(lexical_query, "_MOST_ONE_BY_ONE", most)
+            for listed in (0, 400):
+                monkeypatch.setattr(lexical_index, "_LISTED_PER_ROW", listed)
+                scored = index.scores(query, rows)
+                having = index.having([form], among=rows).tolist()
+                told.append((scored.rows.tolist(), scored.scores.tolist(), having))
+        assert all(each == told[0] for each in told)
+        assert told[0][2] == [row for row in (0, 2) if row in rows]
