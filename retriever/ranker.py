@@ -2,7 +2,8 @@
 
 It is a folder of two files: `trees.txt`, LightGBM's own text, and `ranker.json` with the names of
 the features, a linear form for where LightGBM is not installed, and for both the curve that makes
-a score the probability that a shopper would call the product right.
+a score the probability that a shopper would call the product right. The digest of all that is kept
+beside it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +30,7 @@ DEFAULT = Path(__file__).with_name("default_ranker")
 ABOUT = "ranker.json"
 """The file of a ranker that is written last."""
 
-_TREES = "trees.txt"
+_TREES, _DIGEST = "trees.txt", "blake2b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,18 @@ class Ranker:
             ShopError: a file is missing, damaged or made for other features.
         """
         try:
-            about = typed(About, orjson.loads((folder / ABOUT).read_bytes()))
-            trees = Trees((folder / _TREES).read_text()) if boosting_is_installed() else None
+            text = (folder / _TREES).read_text()
+            stored = orjson.loads((folder / ABOUT).read_bytes())
+            digest = stored.pop(_DIGEST, None) if isinstance(stored, dict) else None
+            about = typed(About, stored)
         except OSError as error:
             raise ShopError(f"{named(folder)} holds no ranker: {error.strerror}") from None
         except (orjson.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-            raise ShopError(f"{named(folder / ABOUT)} cannot be read: {error}") from None
+            raise ShopError(f"{named(folder)} holds an unreadable ranker: {error}") from None
+        if digest is not None and digest != _digest(stored, text):
+            raise ShopError(f"{named(folder)} holds a damaged ranker; train it again: dsv3 tune")
+        # LightGBM ends the process where its text was cut.
+        trees = Trees(text) if boosting_is_installed() else None
         if about.features != FEATURES or (trees is not None and trees.features != len(FEATURES)):
             raise ShopError(
                 f"{named(folder)} was trained on other features than this version has; "
@@ -154,7 +162,13 @@ def write_ranker(folder: Path, about: About, trees: str) -> None:
     """Write a ranker where `Ranker.read` finds it."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / _TREES, trees.encode())
-    write_whole(folder / ABOUT, orjson.dumps(asdict(about), option=orjson.OPT_INDENT_2))
+    stored = asdict(about)
+    stored[_DIGEST] = _digest(stored, trees)
+    write_whole(folder / ABOUT, orjson.dumps(stored, option=orjson.OPT_INDENT_2))
+
+
+def _digest(stored: Mapping[str, Any], trees: str) -> str:
+    return blake2b(orjson.dumps(stored) + trees.encode(), digest_size=16).hexdigest()
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from dsv3.errors import ShopError
 from dsv3.retriever import ranker as module
 from dsv3.retriever.boosting import Trees
 from dsv3.retriever.features import FEATURES, FloatMatrix
-from dsv3.retriever.ranker import DEFAULT, Curve, Linear, Ranker, default_ranker
+from dsv3.retriever.ranker import DEFAULT, Curve, Linear, Ranker, default_ranker, write_ranker
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +82,10 @@ def known(sample_shop: Path, tmp_path: Path) -> Iterator[Path]:
     """Return a shop with the package's ranker, said to be made for its encoder."""
     shop = tmp_path / "shop.dsv3"
     shutil.copytree(sample_shop, shop)
-    shutil.copytree(DEFAULT, shop / "ranker")
-    about = json.loads((shop / "ranker" / "ranker.json").read_text())
     with ECommRetriever.open(shop) as opened:
-        about["encoder"] = opened.snapshot().manifest.encoder["name"]
-    (shop / "ranker" / "ranker.json").write_text(json.dumps(about))
+        encoder = opened.snapshot().manifest.encoder["name"]
+    about = replace(default_ranker().about, encoder=encoder)
+    write_ranker(shop / "ranker", about, (DEFAULT / "trees.txt").read_text())
     return shop
 
 
@@ -140,3 +138,17 @@ def test_a_damaged_ranker_is_told_and_the_packages_own_ranks(
         caplog.clear()
         shop.retrieve("mouse")
         assert caplog.text == ""
+
+
+@pytest.mark.parametrize("file", ["ranker.json", "trees.txt"])
+def test_a_ranker_that_was_cut_or_changed_is_not_used(tmp_path: Path, file: str) -> None:
+    shutil.copytree(DEFAULT, tmp_path / "ranker")
+    path = tmp_path / "ranker" / file
+    whole = path.read_text()
+    digit = whole.index("0.", len(whole) // 3)
+    for damaged in (whole[: len(whole) // 2], f"{whole[:digit]}9{whole[digit + 1 :]}"):
+        path.write_text(damaged)
+        with pytest.raises(ShopError, match=r"(unreadable|damaged) ranker"):
+            Ranker.read(tmp_path / "ranker")
+    path.write_text(whole)
+    assert Ranker.read(tmp_path / "ranker").about == default_ranker().about
