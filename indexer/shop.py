@@ -45,6 +45,7 @@ class Shop:
         self.rules = self._place / "rules.toml"
         self.fetched = self._place / "fetched.json"
         self.ranker = self._place / "ranker"
+        self.clicks = self._place / "clicks.json"
         self._settings = self._place / "settings.json"
 
     @classmethod

@@ -27,6 +27,7 @@ from ..indexer.columns.groups import Groups
 from ..indexer.lexical.query import ParsedQuery
 from ..indexer.settings import Ranking
 from ..indexer.snapshot import Snapshot
+from .clicks import Associations
 from .features import Evidenced, FloatMatrix, features
 from .filters.rows import fields_without_values, named_fields, passing_rows
 from .fusion import convex_combination
@@ -43,6 +44,7 @@ BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
 _FLOOR_WITH_WORDS = 0.2  # of the floor, for a candidate that says some of the words
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
+_CHOSEN = 3.0  # of a ranker's score, the grade of what all choose who have seen it
 _DEEPEST = 16  # times as many candidates are asked for at most
 _UNSTEERED = Steered()
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -90,6 +92,7 @@ class Scope:
         groups: whose variants stand as one; None where each product is a hit.
         steered: what the rules of the shop's people do; none of them is hidden in `mask`.
         synonyms: those of the shop's people.
+        clicks: which products shoppers choose for which queries.
     """
 
     snapshot: Snapshot
@@ -99,6 +102,7 @@ class Scope:
     groups: Groups | None = None
     steered: Steered = _UNSTEERED
     synonyms: Synonyms | None = None
+    clicks: Associations | None = None
 
     def passing(self) -> BoolArray:
         """Return a mask of all products that pass the filter."""
@@ -131,6 +135,7 @@ class Read:
             those whose code begins with it.
         exact: how many of them have the whole text as their code.
         coded: rows whose code is made by words of a longer text.
+        chosen: rows that shoppers choose for the query, and how sure that is.
         trace: what was done so far.
     """
 
@@ -141,6 +146,7 @@ class Read:
     trace: Trace
     exact: int = 0
     coded: RowArray = field(default_factory=lambda: NO_ROWS)
+    chosen: Candidates = EMPTY
 
     @property
     def end(self) -> int:
@@ -210,6 +216,7 @@ def rank(
     encode: Encode,
     ranker: Ranker | None = None,
     steering: Steering | None = None,
+    clicks: Associations | None = None,
 ) -> list[Ranked]:
     """Rank the products of a generation for each of several queries.
 
@@ -220,9 +227,12 @@ def rank(
         encode: n texts → (n, dim) query vectors; called once, in hybrid and dense mode only.
         ranker: ranks the candidates in hybrid mode, where it was trained for the encoder.
         steering: the rules of the shop's people; None where there are none.
+        clicks: which products shoppers choose for which queries.
     """
     synonyms = steering.synonyms if steering else None
-    scope = Scope(snapshot, ranking, None, ranker, synonyms=synonyms)
+    if "clicks" in ranking.without:
+        clicks = None
+    scope = Scope(snapshot, ranking, None, ranker, synonyms=synonyms, clicks=clicks)
     if steering is None or "rules" in ranking.without:
         return _rank_together(queries, scope, encode)
     alike: dict[tuple[int, ...], list[int]] = {}
@@ -276,6 +286,7 @@ def _rank_narrowed(read: Read, scope: Scope, encode: Encode) -> Ranked:
         codes=narrow.within(read.codes),
         exact=len(narrow.within(read.codes[: read.exact])),
         coded=narrow.within(read.coded),
+        chosen=read.chosen.where(np.isin(read.chosen.rows, narrow.within(read.chosen.rows))),
     )
     return _rank(read, narrow, _nearest([read], narrow, encode)[0])
 
@@ -288,11 +299,14 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     joined = plain.raised(evidence.values())
     matches = _word_matches(read, scope, np.concatenate([joined.rows, read.codes, read.coded]))
     ranker = _ranker(read, scope, joined)
+    chosen = _chosen(read, joined.rows)
     if ranker is None:
+        joined = joined.raised(chosen.values())
         scored = Scored(Candidates.ordered(joined.rows, joined.scores))
         if near is not None and read.words is not None:
             floor = scope.ranking.dense_floor * near.nearness
-            scored = Scored(_drop_far(scored.ranking, lanes["dense"], matches, floor))
+            shown = np.concatenate([matches.rows, read.chosen.rows])
+            scored = Scored(_drop_far(scored.ranking, lanes["dense"], shown, floor))
     else:
         with _timed("rank", [read.trace]):
             scored = _learned(read, scope, ranker, near, lanes, joined, matches, evidence)
@@ -301,7 +315,8 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     if not read.query.explain:
         return ranked
     rows = ranked.page.rows
-    explanations = _explain(rows, lanes, read.codes[: read.exact], joined.rows, evidence, scored)
+    spoken = {**evidence, **chosen}
+    explanations = _explain(rows, lanes, read.codes[: read.exact], joined.rows, spoken, scored)
     if scope.steered.rules:
         told = {row: scope.steered.told_of(row) for row in explanations}
         explanations = {row: replace(e, rules=told[row]) for row, e in explanations.items()}
@@ -364,7 +379,7 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
     lexical = scope.snapshot.lexical
     with _timed("read", [trace]):
         codes = _spelled_first(query.text, scope.within(lexical.find_code(query.text)), scope)
-        exact, coded = len(codes), NO_ROWS
+        exact, coded, chosen = len(codes), NO_ROWS, EMPTY
         words = None
         understood = Understanding(typed=query.text, text=query.text)
         if query.mode != "dense":
@@ -387,7 +402,18 @@ def _read(query: Query, scope: Scope, trace: Trace) -> Read:
             codes = np.concatenate([codes, begun[~np.isin(begun, codes)]])
             coded = scope.within(lexical.rows_of_codes(understood.coded))
             trace.plan.update(understood.told)
-    return Read(query, understood, words, codes, trace, exact, coded)
+            chosen = _choices(query.text, scope)
+            if len(chosen):
+                trace.plan["clicks"] = f"{len(chosen)} that shoppers choose for this query"
+    return Read(query, understood, words, codes, trace, exact, coded, chosen)
+
+
+def _choices(text: str, scope: Scope) -> Candidates:
+    """Return what shoppers choose for a query and the filter lets pass, with how sure that is."""
+    if not scope.clicks:
+        return EMPTY
+    found = scope.clicks.of(text, scope.snapshot)
+    return found.where(np.isin(found.rows, scope.within(found.rows)))
 
 
 def _spelled_first(text: str, codes: RowArray, scope: Scope) -> RowArray:
@@ -514,7 +540,7 @@ def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candi
             while len(found) == depth and _too_few_groups(read, found.rows, scope):
                 depth *= 2
                 found = scope.snapshot.lexical.search(read.words, depth, rows=scope.mask)
-            lanes["lexical"] = found
+            lanes["lexical"] = found.and_extra(_also(read, found.rows, near, scope))
         others = len(scope.ranking.boosts) - 1
         read.trace.plan["lexical"] = f"BM25 over title and {others} more fields"
     if near is not None:
@@ -526,6 +552,15 @@ def _lanes(read: Read, scope: Scope, near: Nearest | None) -> Mapping[str, Candi
                 scored = scope.snapshot.lexical.scores(read.words, rest)
                 lanes["lexical"] = lexical.and_extra(scored)
     return lanes
+
+
+def _also(read: Read, found: RowArray, near: Nearest | None, scope: Scope) -> Candidates:
+    """Return what shoppers choose and no lane found, with what the words make of it."""
+    known = found if near is None else np.concatenate([found, near.candidates.rows])
+    rows = np.sort(read.chosen.rows[~np.isin(read.chosen.rows, known)])
+    if not len(rows) or read.words is None:
+        return EMPTY
+    return scope.snapshot.lexical.scores(read.words, rows).followed_by(rows)
 
 
 def _with_similarity(near: Nearest, rows: RowArray, scope: Scope) -> Candidates:
@@ -562,6 +597,14 @@ def _evidence(read: Read, scope: Scope, rows: RowArray) -> Mapping[str, FloatVec
     return found
 
 
+def _chosen(read: Read, rows: RowArray) -> Mapping[str, FloatVector]:
+    """Return for (n,) rows how sure it is that shoppers choose them, where any is."""
+    if not len(read.chosen):
+        return {}
+    sure = dict(zip(read.chosen.rows.tolist(), read.chosen.scores.tolist(), strict=True))
+    return {"clicks": np.array([sure.get(row, 0) for row in rows.tolist()], np.float32)}
+
+
 def _ranker(read: Read, scope: Scope, joined: Candidates) -> Ranker | None:
     """Return the learned ranker; None where it is off, or knows nothing of this generation."""
     if read.query.mode != "hybrid" or "ranker" in scope.ranking.without or not len(joined):
@@ -592,12 +635,15 @@ def _learned(
     """Rank candidates by what a ranker makes of their features; drop what is hardly right."""
     made = _features(read, scope, near, lanes, joined, matches, evidence)
     scores = _judged(ranker.scores(made), evidence, ranker)
+    for sure in _chosen(read, joined.rows).values():
+        scores = scores + _CHOSEN * sure
     probable = ranker.probabilities(scores)
     order = np.lexsort((joined.rows, -scores))
     lexical = lanes["lexical"]
     floor = np.full(len(joined), scope.ranking.floor)
     floor[np.isin(joined.rows, lexical.rows[lexical.scores > 0])] *= _FLOOR_WITH_WORDS
-    kept = (probable >= floor) | np.isin(joined.rows, matches.rows)
+    shown = np.concatenate([matches.rows, read.chosen.rows])
+    kept = (probable >= floor) | np.isin(joined.rows, shown)
     order = order[kept[order]]
     read.trace.plan["ranker"] = f"{ranker.form} over {made.shape[1]} features"
     return Scored(Candidates(joined.rows[order], probable[order]), ranker, made[order])
@@ -685,12 +731,10 @@ def _word_matches(read: Read, scope: Scope, candidates: RowArray) -> WordMatches
         return WordMatches(rows, len(rows), rows)
 
 
-def _drop_far(
-    fused: Candidates, dense: Candidates, matches: WordMatches, floor: float
-) -> Candidates:
-    """Keep what the words match as a whole, and what is near enough without them."""
+def _drop_far(fused: Candidates, dense: Candidates, shown: RowArray, floor: float) -> Candidates:
+    """Keep what is shown anyway, and what is near enough without that."""
     close = dense.rows[dense.scores >= floor]
-    return fused.where(np.isin(fused.rows, np.concatenate([close, matches.rows])))
+    return fused.where(np.isin(fused.rows, np.concatenate([close, shown])))
 
 
 def _coded_first(coded: RowArray, fused: Candidates, matches: WordMatches) -> Candidates:

@@ -24,6 +24,7 @@ from ..indexer.product import Product
 from ..indexer.settings import Ranking
 from ..indexer.shop import Shop
 from ..indexer.snapshot import Snapshot
+from .clicks import Associations, AssociationsFile
 from .facets import count_facets
 from .features import FloatMatrix
 from .query import Mode, Query
@@ -68,6 +69,7 @@ class ECommRetriever(Closing):
         self._snapshot: Snapshot | None = None
         self._published: tuple[int, int, int] | None = None
         self._rules = RulesFile(shop.rules)
+        self._clicks = AssociationsFile(shop.clicks)
         self._steering: Steering | None = None
         self._ranker: Ranker | None = None
         self._ranker_place: tuple[int, int, int] | str | None = "unread"
@@ -156,20 +158,30 @@ class ECommRetriever(Closing):
         mode: Mode = "hybrid",
         expand: bool = False,
         ranking: Ranking | None = None,
+        steering: Steering | None = None,
+        clicks: Associations | None = None,
     ) -> list[Results]:
         """Return a page for each of several queries, in their order.
 
         All are encoded in one call and searched for in one, so that many take less time together
-        than one by one. `took` says what each took of what they shared.
+        than one by one. `took` says what each took of what they shared. Other weights, rules or
+        associations than the shop's may be given, to see what they would do.
         """
         asked = Query("", where=where, k=k, mode=mode, expand=expand)
-        return self._answer([replace(asked, text=text) for text in queries], ranking)
+        texts = [replace(asked, text=text) for text in queries]
+        return self._answer(texts, ranking, steering, clicks)
 
-    def _answer(self, queries: Sequence[Query], ranking: Ranking | None) -> list[Results]:
+    def _answer(
+        self,
+        queries: Sequence[Query],
+        ranking: Ranking | None,
+        steering: Steering | None = None,
+        clicks: Associations | None = None,
+    ) -> list[Results]:
         """Answer queries that differ in their text alone."""
         begin = time.perf_counter()
         snapshot = self.snapshot()
-        steering = self._steering_of(snapshot)
+        steering = steering or self._steering_of(snapshot)
         ranked = rank(
             queries,
             snapshot,
@@ -177,6 +189,7 @@ class ECommRetriever(Closing):
             self._encoding(snapshot),
             self.ranker,
             steering if steering.rules else None,
+            self._associations() if clicks is None else clicks,
         )
         warning = steering.warning()
         answers = []
@@ -243,6 +256,10 @@ class ECommRetriever(Closing):
     def steering(self) -> Steering:
         """Return the rules of the shop's people as they are now, on the live generation."""
         return self._steering_of(self.snapshot())
+
+    def _associations(self) -> Associations:
+        with self._lock:
+            return self._clicks.read()
 
     def _steering_of(self, snapshot: Snapshot) -> Steering:
         with self._lock:

@@ -50,7 +50,7 @@ EVIDENCE: dict[str, Evidence] = {
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 
-_ELSEWHERE = ("ranker", "rules")  # what is left out by name and is no stage of these
+_ELSEWHERE = ("ranker", "rules", "clicks")  # what is left out by name and is no stage of these
 
 
 def understand(
