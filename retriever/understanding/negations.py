@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -65,6 +66,8 @@ _FILLERS = frozenset({
 })  # fmt: skip
 _NO_THINGS = frozenset(["one", "get", "is", "and", "with", "the", "first", "you", "for", "buy"])
 _MOST_WORDS = 3
+_MOST_WISHES = 8  # of more, the first count
+_LONGEST = 1_000  # characters; of a longer query, the beginning says what is meant
 
 _SAID_BEFORE = (
     *_ENGLISH[:1], *_ENGLISH[2:], "no added", "without added", "0", *_OTHERS, "ohne zugesetzten",
@@ -91,9 +94,9 @@ def negations(query: Understanding, snapshot: Snapshot) -> Understanding:
     """Read what is not wanted; in keywords its lack is looked for, and not the thing."""
     if not _TRIGGER.search(query.text):
         return query
-    lexical, text = snapshot.lexical, query.open
+    lexical, text = snapshot.lexical, query.open[:_LONGEST]
     unwanted, pieces, told, cut = [], [], [], []
-    for found in _found(text, lexical):
+    for found in islice(_found(text, lexical), _MOST_WISHES):
         each = _unwanted(found, lexical)
         name = " ".join(found.what)
         if found.excluded:
@@ -164,11 +167,6 @@ def _longest(
             break
         if run or match[1].lower() not in _FILLERS:
             run.append((match[1], match.end()))
-        elif match.end() == len(text):
-            return None
-        else:
-            place = match.end()
-            return _longest(text, place, most, lexical)
     for length in range(len(run), 0, -1):
         words = tuple(word for word, _ in run[:length])
         terms = lexical.phrase(" ".join(words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,9 +32,10 @@ def reworded(query: Understanding, change: Change) -> str:
 
 
 def _changed(text: str, pieces: Sequence[Piece], change: Change, *, prefix: bool) -> str:
-    for piece in pieces:
-        before, found, after = text.partition(piece.text)
-        if found:
-            before = _changed(before, pieces, change, prefix=False)
-            return before + found + _changed(after, pieces, change, prefix=prefix)
-    return change(text, prefix=prefix) if text else text
+    understood = "|".join(re.escape(piece.text) for piece in pieces)
+    parts = re.split(f"({understood})", text) if pieces else [text]
+    for place in range(0, len(parts), 2):  # between them stand the pieces
+        if parts[place]:
+            last = place == len(parts) - 1
+            parts[place] = change(parts[place], prefix=prefix and last)
+    return "".join(parts)

@@ -294,6 +294,15 @@ def test_a_phrase_and_a_filter_hold_together(open_shop: Open) -> None:
     assert titles(results) == ["Tea tray"]
 
 
+@pytest.mark.parametrize("query", ["no ", "-nuts ", "without a-", "without a ", "nut free "])
+def test_of_many_wishes_the_first_count(open_shop: Open, query: str) -> None:
+    shop = open_shop(titled("Muesli no nuts", "Muesli with nuts", "A bar"))
+    assert len(understood(shop, "muesli " + query * 5000).unwanted) <= 8
+    shop.retrieve("muesli " + query * 5000)
+    (unwanted,) = understood(shop, "muesli without any added nuts").unwanted
+    assert unwanted.text == "nuts"
+
+
 def test_queries_with_and_without_a_phrase_are_asked_together(open_shop: Open) -> None:
     shop = open_shop(TRAYS)
     asked = ["tray", '"tea tray"', "spoon"]
