@@ -130,6 +130,8 @@ def _lanes(hit: Hit) -> str:
         rank = f"#{lane.rank}" if lane.rank else "-"
         parts.append(f"{name} {rank} {lane.score:.3f}")
     parts += [f"{name} {value:+.3f}" for name, value in hit.explanation.evidence.items()]
+    if hit.explanation.cross_encoder is not None:
+        parts.append(f"cross-encoder {hit.explanation.cross_encoder:.3f}")
     return "\n".join(parts)
 
 

@@ -51,6 +51,13 @@ def search(
             "--strict", help="Show only what has the amounts, values and price asked for."
         ),
     ] = False,
+    cross_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Order the first products anew with a cross-encoder: a folder or a name on the "
+            "Hugging Face hub."
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why each product stands where it does.")
     ] = False,
@@ -77,6 +84,8 @@ def search(
             ranking = replace(ranking, without=(*ranking.without, *without))
         if strict:
             ranking = replace(ranking, strict=True)
+        if cross_encoder is not None:
+            ranking = replace(ranking, cross_encoder=cross_encoder)
         results = retriever.retrieve(
             query,
             k,

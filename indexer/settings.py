@@ -36,6 +36,10 @@ class Ranking:
         without: names of stages of understanding a query that are left out, see
             `retriever/understanding/understand.py`.
         strict: whether what a query says of values and prices is a condition, not a preference.
+        cross_encoder: name or folder of a sentence-transformers CrossEncoder that orders the first
+            products anew in hybrid mode; empty for none.
+        cross_encoder_top: how many products it is given.
+        cross_encoder_ms: milliseconds a query after which it begins no further batch of them.
     """
 
     boosts: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
@@ -45,13 +49,17 @@ class Ranking:
     floor: float = 0.1
     without: tuple[str, ...] = ()
     strict: bool = False
+    cross_encoder: str = ""
+    cross_encoder_top: int = 30
+    cross_encoder_ms: int = 200
 
     def __post_init__(self) -> None:
         for name in ("dense_weight", "dense_floor", "floor"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
-        if self.candidates < 1:
-            raise InputError(f"candidates must be at least 1, not {self.candidates}")
+        for name in ("candidates", "cross_encoder_top", "cross_encoder_ms"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         unknown = set(self.boosts) - set(DEFAULT_BOOSTS)
         if unknown:
             raise InputError(

@@ -2,9 +2,9 @@
 
 Each stage is a function of what came before: filter → read the query → encode → candidates of
 both lanes → fuse them → drop what neither the words as a whole nor a near enough vector speaks
-for → put exact codes first → one of each group → page. The ranking goes on after the candidates
-with every other product that matches the words, in keyword order, so that pages are stable and the
-total is exact.
+for → let a cross-encoder order the first anew, if asked → put exact codes first → one of each
+group → page. The ranking goes on after the candidates with every other product that matches the
+words, in keyword order, so that pages are stable and the total is exact.
 
 Queries that are asked together differ in their text alone, and share the filter, the call of the
 encoder and the search for neighbours, as far as the same rules of the shop's people are for them.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,9 @@ from .rules.synonyms import Synonyms
 from .sorting import sort_rows
 from .understanding.base import Understanding
 from .understanding.understand import EVIDENCE, understand
+
+if TYPE_CHECKING:
+    from .cross_encoder import CrossEncoder
 
 BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
@@ -93,6 +97,7 @@ class Scope:
         steered: what the rules of the shop's people do; none of them is hidden in `mask`.
         synonyms: those of the shop's people.
         clicks: which products shoppers choose for which queries.
+        cross_encoder: orders the first products anew; None where it is off.
     """
 
     snapshot: Snapshot
@@ -103,6 +108,7 @@ class Scope:
     steered: Steered = _UNSTEERED
     synonyms: Synonyms | None = None
     clicks: Associations | None = None
+    cross_encoder: CrossEncoder | None = None
 
     def passing(self) -> BoolArray:
         """Return a mask of all products that pass the filter."""
@@ -178,11 +184,13 @@ class Scored:
         ranking: best first.
         ranker: what ranked them; None where their joined scores do.
         features: (n, features) in the ranking's order.
+        crossed: by row, what a cross-encoder gave those that it scored.
     """
 
     ranking: Candidates
     ranker: Ranker | None = None
     features: FloatMatrix | None = None
+    crossed: Mapping[int, float] = field(default_factory=dict)
 
     def contributions(self, rows: RowArray) -> Mapping[int, Mapping[str, float]]:
         """Return what each feature adds to the score of some rows, the largest first."""
@@ -217,6 +225,7 @@ def rank(
     ranker: Ranker | None = None,
     steering: Steering | None = None,
     clicks: Associations | None = None,
+    cross_encoder: CrossEncoder | None = None,
 ) -> list[Ranked]:
     """Rank the products of a generation for each of several queries.
 
@@ -228,11 +237,20 @@ def rank(
         ranker: ranks the candidates in hybrid mode, where it was trained for the encoder.
         steering: the rules of the shop's people; None where there are none.
         clicks: which products shoppers choose for which queries.
+        cross_encoder: orders the first products anew in hybrid mode; None for none.
     """
     synonyms = steering.synonyms if steering else None
     if "clicks" in ranking.without:
         clicks = None
-    scope = Scope(snapshot, ranking, None, ranker, synonyms=synonyms, clicks=clicks)
+    scope = Scope(
+        snapshot,
+        ranking,
+        None,
+        ranker,
+        synonyms=synonyms,
+        clicks=clicks,
+        cross_encoder=cross_encoder,
+    )
     if steering is None or "rules" in ranking.without:
         return _rank_together(queries, scope, encode)
     alike: dict[tuple[int, ...], list[int]] = {}
@@ -310,6 +328,7 @@ def _rank(read: Read, scope: Scope, near: Nearest | None) -> Ranked:
     else:
         with _timed("rank", [read.trace]):
             scored = _learned(read, scope, ranker, near, lanes, joined, matches, evidence)
+    scored = _cross_encoded(read, scope, scored)
     ranking = _put_first(read.codes, _coded_first(read.coded, scored.ranking, matches))
     ranked = _page(read, scope, ranking, matches)
     if not read.query.explain:
@@ -660,6 +679,33 @@ def _judged(
     return raised
 
 
+def _cross_encoded(read: Read, scope: Scope, scored: Scored) -> Scored:
+    """Let a cross-encoder order the first products; the scores stay where they are.
+
+    What it has no time for stays behind what it scored, in the order it had.
+    """
+    cross_encoder, ranking = scope.cross_encoder, scope.ranking
+    first = scored.ranking.rows[: ranking.cross_encoder_top]
+    if cross_encoder is None or not len(first):
+        return scored
+    with _timed("cross-encoder", [read.trace]):
+        products = scope.snapshot.products.get_rows(first.tolist())
+        given = cross_encoder.scores(read.understood.text, products, ranking.cross_encoder_ms)
+    done = len(given)
+    read.trace.plan["cross-encoder"] = (
+        f"{cross_encoder.name}: {done} of the first {len(first)} products scored, with "
+        f"{ranking.cross_encoder_ms} ms for it"
+    )
+    order = np.arange(len(scored.ranking))
+    order[:done] = np.argsort(-given, kind="stable")
+    return replace(
+        scored,
+        ranking=Candidates(scored.ranking.rows[order], scored.ranking.scores),
+        features=None if scored.features is None else scored.features[order],
+        crossed=dict(zip(first[:done].tolist(), given.tolist(), strict=True)),
+    )
+
+
 def _features(
     read: Read,
     scope: Scope,
@@ -873,6 +919,7 @@ def _explain(
                 if row in places and values[places[row]]
             },
             features=contributions.get(row, {}),
+            cross_encoder=scored.crossed.get(row),
         )
         for row in rows.tolist()
     }

@@ -33,6 +33,8 @@ class Explanation:
         rules: which of the shop's rules move it, and how.
         evidence: what each stage of understanding has to say for it, or against it.
         features: what each feature added to a learned ranker's score, the largest first.
+        cross_encoder: what a cross-encoder gave it; None where it was not asked or had no time. It
+            decides on the place, and the hit's score is that of the place.
     """
 
     lanes: Mapping[str, LaneScore]
@@ -40,6 +42,7 @@ class Explanation:
     rules: tuple[str, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
+    cross_encoder: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from .sorting import Sort
 if TYPE_CHECKING:
     from ..encoder.base import Encoder, FloatArray
     from ..indexer.catalog import Catalog
+    from .cross_encoder import CrossEncoder
 
 _QUERIES_CACHED = 4096
 _log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class ECommRetriever(Closing):
         self._ranker_place: tuple[int, int, int] | str | None = "unread"
         self._encoder: Encoder | None = None
         self._encoder_name = ""
+        self._cross_encoder: CrossEncoder | None = None
         self._vectors: LRUCache[tuple[str, Space], FloatVector] = LRUCache(_QUERIES_CACHED)
 
     @classmethod
@@ -182,14 +184,16 @@ class ECommRetriever(Closing):
         begin = time.perf_counter()
         snapshot = self.snapshot()
         steering = steering or self._steering_of(snapshot)
+        ranking = ranking or self.settings.ranking
         ranked = rank(
             queries,
             snapshot,
-            ranking or self.settings.ranking,
+            ranking,
             self._encoding(snapshot),
             self.ranker,
             steering if steering.rules else None,
             self._associations() if clicks is None else clicks,
+            self._cross_encoder_for(queries, ranking),
         )
         warning = steering.warning()
         answers = []
@@ -305,6 +309,23 @@ class ECommRetriever(Closing):
 
                 held = self._encoder = load_encoder(name, threads=1)
                 self._encoder_name = name
+            return held
+
+    def _cross_encoder_for(self, queries: Sequence[Query], ranking: Ranking) -> CrossEncoder | None:
+        """Return what orders the first products anew, loading it where another is at hand.
+
+        None where none is wanted, or the order is decided otherwise.
+        """
+        name, template = ranking.cross_encoder, self.settings.template
+        scored = any(q.text and q.mode == "hybrid" and q.sort is None for q in queries)
+        if not name or not scored or "cross-encoder" in ranking.without:
+            return None
+        with self._lock:
+            held = self._cross_encoder
+            if held is None or (held.name, held.template) != (name, template):
+                from .cross_encoder import CrossEncoder
+
+                held = self._cross_encoder = CrossEncoder(name, template)
             return held
 
     def snapshot(self) -> Snapshot:

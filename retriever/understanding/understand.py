@@ -50,7 +50,8 @@ EVIDENCE: dict[str, Evidence] = {
 }
 """What speaks for and against a product, by the name of the stage that read it."""
 
-_ELSEWHERE = ("ranker", "rules", "clicks")  # what is left out by name and is no stage of these
+# what is left out by name and is no stage of these
+_ELSEWHERE = ("ranker", "cross-encoder", "rules", "clicks")
 
 
 def understand(
