@@ -3,8 +3,9 @@ r"""Train the ranker that comes with the package, and tell how good it is on que
     python benchmarks/ranker.py --shop ice.dsv3 -j dev.csv -j longtail.csv -j training.csv \
         --shop sample.dsv3 -j sample_data/judgments.csv [--out retriever/default_ranker]
 
-Each table shows nDCG@10 of each file of judgments by cross-validation over queries, and of each
-shop by a ranker trained on the other shops alone.
+Each table shows nDCG@10, the same of rated products alone, the share rated among the first ten and
+the share of queries of which three of the first five products are right: of each file of judgments
+by cross-validation over queries, and of each shop by a ranker trained on the other shops alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dsv3 import ECommRetriever
 from dsv3.eval.evaluation import evaluate
 from dsv3.eval.judgments.load import load_qrels
 from dsv3.eval.learn_ranker import (
+    RIGHT,
     Lesson,
     cross_validate,
     learn_ranker,
@@ -129,6 +131,7 @@ def _show(name: str, part: Part, runs: Sequence[Run]) -> dict[str, float]:
     figures = {}
     for run in runs:
         means = [found.mean(str(measure), run.name) for measure in MEASURES]
+        means.append(_covered(part.qrels, run))
         print(f"  {run.name:10}", "  ".join(f"{mean:.3f}" for mean in means), end="")
         against = [c for c in found.comparisons if c.system == run.name]
         for each in against[:1]:
@@ -137,6 +140,15 @@ def _show(name: str, part: Part, runs: Sequence[Run]) -> dict[str, float]:
         print()
         figures[f"{name} nDCG@10 {run.name}"] = round(means[0], 4)
     return figures
+
+
+def _covered(qrels: Qrels, run: Run) -> float:
+    """Return the share of queries of which at least 3 of the first 5 products are right."""
+    right = [
+        sum((qrels.grade(query, each) or 0) >= RIGHT for each in run.rankings[query][:5])
+        for query in qrels.grades
+    ]
+    return sum(count >= 3 for count in right) / len(right)
 
 
 def _across(shop: Path, parts: Sequence[Part]) -> None:
