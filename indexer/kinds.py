@@ -70,6 +70,11 @@ class Kinds:
         found: KindArray = self._of_row[rows]
         return found
 
+    def mask(self, kind: int) -> npt.NDArray[np.bool_]:
+        """Return a mask by row of the products of a kind."""
+        inside: npt.NDArray[np.bool_] = self._of_row == kind
+        return inside
+
     def ending_in(self, term: str) -> npt.NDArray[np.bool_]:
         """Tell which kinds' names end in a term, alone or as the end of a compound."""
         if self._last is None:

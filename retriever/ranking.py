@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
+_WORDS_OF_KIND = 2  # a longer query describes more than a kind
+_NEAR_KIND = 0.6  # similarity from which a query names a kind
+_OF_KIND = 30  # products of that kind that become candidates
 _FLOOR_WITH_WORDS = 0.2  # of the floor, for a candidate that says some of the words
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
 _CHOSEN = 3.0  # of a ranker's score, the grade of what all choose who have seen it
@@ -496,6 +499,7 @@ def _neighbors(read: Sequence[Read], vectors: FloatArray, scope: Scope) -> Itera
         near = Candidates(*_there(found.rows[place], found.scores[place]))
         each.trace.plan["dense"] = found.plan
         near = _deep_enough(each, near, vectors[place : place + 1], depth, scope)
+        near = _and_of_kind(each, near, vectors[place], scope)
         yield Nearest(near, max(float(closest[place]), 0.0), vectors[place])
 
 
@@ -503,6 +507,31 @@ def _there(rows: RowArray, scores: FloatVector) -> tuple[RowArray, FloatVector]:
     """Return what was found, without the places where there was nothing more to find."""
     there = rows >= 0
     return rows[there], scores[there]
+
+
+def _and_of_kind(read: Read, near: Candidates, vector: FloatVector, scope: Scope) -> Candidates:
+    """Return neighbours and after them the nearest products of the kind that a query names.
+
+    "laptop" has sleeves and bags for its nearest products; those of the kind "Notebook" are far off
+    by all that their texts say besides.
+    """
+    kinds, words = scope.snapshot.kinds, read.understood.words
+    if read.query.mode != "hybrid" or not 0 < len(words) <= _WORDS_OF_KIND or kinds is None:
+        return near
+    similar = kinds.similarities(vector)
+    if not len(similar) or similar.max() < _NEAR_KIND:
+        return near
+    best = int(similar.argmax())
+    mask = kinds.mask(best)
+    if scope.mask is not None:
+        mask &= scope.mask[: len(mask)]
+    found = scope.snapshot.vectors.search(vector[None], _OF_KIND, mask)
+    rows, scores = _there(found.rows[0], found.scores[0])
+    new = ~np.isin(rows, near.rows)
+    read.trace.plan["kind"] = f"the nearest is {kinds.names[best][:80]!r}"
+    return Candidates(
+        np.concatenate([near.rows, rows[new]]), np.concatenate([near.scores, scores[new]])
+    )
 
 
 def _deep_enough(
