@@ -62,7 +62,7 @@ class Kinds:
             raise ValueError(f"{folder.name} has {len(names)} names, not {len(self.vectors)}")
         self.names = tuple(names)
         self._analysis = analysis
-        self._last: npt.NDArray[np.str_] | None = None
+        self._terms: npt.NDArray[np.str_] | None = None
         self._of_row = _kinds_of_rows(columns, {name: place for place, name in enumerate(names)})
 
     def of(self, rows: RowArray) -> KindArray:
@@ -77,13 +77,27 @@ class Kinds:
 
     def ending_in(self, term: str) -> npt.NDArray[np.bool_]:
         """Tell which kinds' names end in a term, alone or as the end of a compound."""
-        if self._last is None:
-            terms = (self._analysis.terms(name) for name in self.names)
-            self._last = np.array([found[-1] if found else "" for found in terms], np.str_)
-        ends: npt.NDArray[np.bool_] = np.strings.endswith(self._last, term)
+        ends: npt.NDArray[np.bool_] = np.strings.endswith(self._names_in_terms, term)
         if len(term) > _SHORTEST_STEM and term.endswith("e"):  # "phone", but "smartphon"
-            ends |= np.strings.endswith(self._last, term[:-1])
+            ends |= np.strings.endswith(self._names_in_terms, term[:-1])
         return ends
+
+    def other_names(self, term: str) -> npt.NDArray[np.bool_]:
+        """Tell which kinds' names can say the same as a term: they are it, or do without it.
+
+        "Notebook" may be what a laptop is called; "Laptop cases" only speak of laptops.
+        """
+        names = self._names_in_terms
+        may: npt.NDArray[np.bool_] = (np.strings.find(names, term) < 0) | (names == f" {term}")
+        return may
+
+    @property
+    def _names_in_terms(self) -> npt.NDArray[np.str_]:
+        """Return each name as a space and its terms, joined by spaces."""
+        if self._terms is None:
+            cut = (self._analysis.terms(name) for name in self.names)
+            self._terms = np.array([" " + " ".join(terms) for terms in cut], np.str_)
+        return self._terms
 
     def similarities(self, query: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return how near each kind is to a query's (dim,) vector."""

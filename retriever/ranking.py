@@ -48,6 +48,8 @@ BoolArray = npt.NDArray[np.bool_]
 _FEWEST_GROUPS = 0.1  # of a lane's candidates: of fewer groups, it is asked for more
 _WORDS_OF_KIND = 2  # a longer query describes more than a kind
 _NEAR_KIND = 0.6  # similarity from which a query names a kind
+_NAMES_KIND = 0.64  # similarity from which a word is the name of a kind
+_KIND_FOR, _KIND_AGAINST = 0.4, -0.2  # evidence for products of the kind named, against others
 _OF_KIND = 30  # products of that kind that become candidates
 _FLOOR_WITH_WORDS = 0.2  # of the floor, for a candidate that says some of the words
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
@@ -172,11 +174,13 @@ class Nearest:
         nearness: similarity of the nearest product that no rule hides, without the filter, at least
             0, so that a filter takes products away and never adds any.
         vector: (dim,) the query's.
+        kind: the number of the kind of product that the query names; None where it names none.
     """
 
     candidates: Candidates
     nearness: float
     vector: FloatVector
+    kind: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,8 +503,10 @@ def _neighbors(read: Sequence[Read], vectors: FloatArray, scope: Scope) -> Itera
         near = Candidates(*_there(found.rows[place], found.scores[place]))
         each.trace.plan["dense"] = found.plan
         near = _deep_enough(each, near, vectors[place : place + 1], depth, scope)
-        near = _and_of_kind(each, near, vectors[place], scope)
-        yield Nearest(near, max(float(closest[place]), 0.0), vectors[place])
+        kind = _kind_named(each, vectors[place], scope)
+        if kind is not None:
+            near = _and_of_kind(each, near, vectors[place], kind, scope)
+        yield Nearest(near, max(float(closest[place]), 0.0), vectors[place], kind)
 
 
 def _there(rows: RowArray, scores: FloatVector) -> tuple[RowArray, FloatVector]:
@@ -509,29 +515,58 @@ def _there(rows: RowArray, scores: FloatVector) -> tuple[RowArray, FloatVector]:
     return rows[there], scores[there]
 
 
-def _and_of_kind(read: Read, near: Candidates, vector: FloatVector, scope: Scope) -> Candidates:
+def _kind_named(read: Read, vector: FloatVector, scope: Scope) -> int | None:
+    """Return the kind of product that a short query names; None where it names none."""
+    kinds, words = scope.snapshot.kinds, read.understood.words
+    if read.query.mode != "hybrid" or not 0 < len(words) <= _WORDS_OF_KIND or kinds is None:
+        return None
+    if "kind" in scope.ranking.without:
+        return None
+    if not len(kinds.names):
+        return None
+    similar = np.where(kinds.other_names(words[-1].terms[-1]), kinds.similarities(vector), 0)
+    best = int(similar.argmax())
+    if similar[best] < _NEAR_KIND:
+        return None
+    read.trace.plan["kind"] = f"the nearest is {kinds.names[best][:80]!r}"
+    return best
+
+
+def _and_of_kind(
+    read: Read, near: Candidates, vector: FloatVector, kind: int, scope: Scope
+) -> Candidates:
     """Return neighbours and after them the nearest products of the kind that a query names.
 
     "laptop" has sleeves and bags for its nearest products; those of the kind "Notebook" are far off
     by all that their texts say besides.
     """
-    kinds, words = scope.snapshot.kinds, read.understood.words
-    if read.query.mode != "hybrid" or not 0 < len(words) <= _WORDS_OF_KIND or kinds is None:
+    kinds = scope.snapshot.kinds
+    if kinds is None:
         return near
-    similar = kinds.similarities(vector)
-    if not len(similar) or similar.max() < _NEAR_KIND:
-        return near
-    best = int(similar.argmax())
-    mask = kinds.mask(best)
+    mask = kinds.mask(kind)
     if scope.mask is not None:
         mask &= scope.mask[: len(mask)]
     found = scope.snapshot.vectors.search(vector[None], _OF_KIND, mask)
     rows, scores = _there(found.rows[0], found.scores[0])
     new = ~np.isin(rows, near.rows)
-    read.trace.plan["kind"] = f"the nearest is {kinds.names[best][:80]!r}"
     return Candidates(
         np.concatenate([near.rows, rows[new]]), np.concatenate([near.scores, scores[new]])
     )
+
+
+def _of_named_kind(
+    read: Read, near: Nearest | None, rows: RowArray, scope: Scope
+) -> FloatVector | None:
+    """Tell which candidates are of the kind that a query of one word is the name of."""
+    kinds = scope.snapshot.kinds
+    if near is None or near.kind is None or kinds is None or len(read.understood.words) != 1:
+        return None
+    if float(kinds.similarities(near.vector)[near.kind]) < _NAMES_KIND:
+        return None
+    inside: FloatVector = np.where(kinds.of(rows) == near.kind, _KIND_FOR, _KIND_AGAINST).astype(
+        np.float32
+    )
+    return inside
 
 
 def _deep_enough(
@@ -682,7 +717,9 @@ def _learned(
 ) -> Scored:
     """Rank candidates by what a ranker makes of their features; drop what is hardly right."""
     made = _features(read, scope, near, lanes, joined, matches, evidence)
-    scores = _judged(ranker.scores(made), evidence, ranker)
+    named = _of_named_kind(read, near, joined.rows, scope)
+    others = evidence if named is None else {**evidence, "kind named": named}
+    scores = _judged(ranker.scores(made), others, ranker)
     for sure in _chosen(read, joined.rows).values():
         scores = scores + _CHOSEN * sure
     probable = ranker.probabilities(scores)
