@@ -25,7 +25,7 @@ from .columns.base import TextColumn
 from .columns.read import Columns
 from .lexical.analysis import Analysis
 
-DERIVATION = 1
+DERIVATION = 2
 """Raise this whenever the same products would give other kinds than before."""
 
 FIELDS = ("category", "product_type", "producttype", "type_of_product", "produktart", "produkttyp")
@@ -34,7 +34,7 @@ FIELDS = ("category", "product_type", "producttype", "type_of_product", "produkt
 _MOST = 20_000  # kinds with a vector; of more, the most frequent
 _LONGEST = 80  # characters of a name
 _SHORTEST_STEM = 4
-_NAMES, _VECTORS = "names.json", "vectors.npy"
+_NAMES, _VECTORS, _ROWS = "names.json", "vectors.npy", "rows.npy"
 _SEPARATOR = re.compile(r"\s*[>|]\s*|\s/\s")
 
 KindArray = npt.NDArray[np.int32]
@@ -51,11 +51,10 @@ class Kinds:
 
     Args:
         folder: where `write_kinds` wrote.
-        columns: of the same generation.
         analysis: how its texts are cut into terms.
     """
 
-    def __init__(self, folder: Path, columns: Columns, analysis: Analysis) -> None:
+    def __init__(self, folder: Path, analysis: Analysis) -> None:
         names: list[str] = orjson.loads((folder / _NAMES).read_bytes())
         self.vectors: npt.NDArray[np.float16] = np.load(folder / _VECTORS)
         if len(self.vectors) != len(names):
@@ -63,7 +62,9 @@ class Kinds:
         self.names = tuple(names)
         self._analysis = analysis
         self._terms: npt.NDArray[np.str_] | None = None
-        self._of_row = _kinds_of_rows(columns, {name: place for place, name in enumerate(names)})
+        self._of_row: KindArray = np.load(folder / _ROWS)
+        if int(self._of_row.max(initial=-1)) >= len(names):
+            raise ValueError(f"{folder.name}/{_ROWS} names kinds that are not there")
 
     def of(self, rows: RowArray) -> KindArray:
         """Return for each of (n,) rows the number of its kind; -1 where it has none."""
@@ -134,6 +135,7 @@ def write_kinds(
         known = cache.vectors(encoder.fingerprint, [text_key(name) for name in names])
         vectors = truncate(known, dim, encoder.similarity)
     np.save(folder / _VECTORS, vectors.astype(np.float16))
+    np.save(folder / _ROWS, _kinds_of_rows(columns, {name: n for n, name in enumerate(names)}))
     (folder / _NAMES).write_bytes(orjson.dumps(names))
 
 

@@ -85,7 +85,7 @@ class Snapshot:
 
         folder = self._place / "kinds"
         return (
-            self._whole(lambda: Kinds(folder, self.columns, Analysis(self.manifest.language)))
+            self._whole(lambda: Kinds(folder, Analysis(self.manifest.language)))
             if folder.is_dir()
             else None
         )

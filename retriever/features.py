@@ -188,7 +188,7 @@ def _of_words(of: Evidenced) -> dict[str, npt.NDArray[Any]]:
     n, (title, head) = len(of.rows), (of.terms.title, of.terms.head)
     length = np.count_nonzero(title, axis=1)
     usual = np.maximum(length, 1)
-    if not of.words:
+    if not of.words or not title.shape[1]:
         nothing = np.zeros(n)
         return dict.fromkeys(_WORD_FEATURES, nothing) | {"title_terms": length}
     said = _said(title, of.words)  # (n, title's length, words)

@@ -52,6 +52,7 @@ _NAMES_KIND = 0.64  # similarity from which a word is the name of a kind
 _KIND_FOR, _KIND_AGAINST = 0.4, -0.2  # evidence for products of the kind named, against others
 _OF_KIND = 30  # products of that kind that become candidates
 _FLOOR_WITH_WORDS = 0.2  # of the floor, for a candidate that says some of the words
+_LEAST_HEIGHT = 0.05  # of the lowest score, so that evidence moves it, too
 _SHARE = 2.0  # of a ranker's score for evidence that it does not know, by that evidence's weight
 _CHOSEN = 3.0  # of a ranker's score, the grade of what all choose who have seen it
 _DEEPEST = 16  # times as many candidates are asked for at most
@@ -741,7 +742,9 @@ def _judged(
     others = [values for name, values in evidence.items() if name not in ranker.about.features]
     if not others:
         return scores
-    raised: npt.NDArray[np.float64] = scores * (1 + _SHARE * np.sum(others, axis=0))
+    height = scores - min(float(scores.min()), 0.0) + _LEAST_HEIGHT
+    share = np.maximum(_SHARE * np.sum(others, axis=0), -1)
+    raised: npt.NDArray[np.float64] = scores + height * share
     return raised
 
 
