@@ -72,23 +72,22 @@ class Snapshot:
 
     @cached_property
     def forward(self) -> ForwardIndex | None:
-        """Return the terms by row; None in a generation that was made before there were any."""
-        from .forward import ForwardIndex
+        """Return the terms by row; None in a generation of an older version."""
+        from .forward import DERIVATION, ForwardIndex
 
-        folder = self._place / "forward"
-        return self._whole(lambda: ForwardIndex(folder)) if folder.is_dir() else None
+        if self.manifest.forward != DERIVATION:
+            return None
+        return self._whole(lambda: ForwardIndex(self._place / "forward"))
 
     @cached_property
     def kinds(self) -> Kinds | None:
-        """Return the kinds of products; None in a generation that was made before there were."""
-        from .kinds import Kinds
+        """Return the kinds of products; None in a generation of an older version."""
+        from .kinds import DERIVATION, Kinds
 
-        folder = self._place / "kinds"
-        return (
-            self._whole(lambda: Kinds(folder, Analysis(self.manifest.language)))
-            if folder.is_dir()
-            else None
-        )
+        if self.manifest.kinds != DERIVATION:
+            return None
+        analysis = Analysis(self.manifest.language)
+        return self._whole(lambda: Kinds(self._place / "kinds", analysis))
 
     @cached_property
     def columns(self) -> Columns:

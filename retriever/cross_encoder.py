@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cachetools import LRUCache
@@ -52,7 +52,7 @@ class CrossEncoder:
         self._text = Template(template).fill
         self._model = _load(name)
         self._lock = threading.Lock()
-        self._scored: LRUCache[tuple[int, str, *tuple[str, ...]], FloatVector]
+        self._scored: LRUCache[tuple[int | str, ...], FloatVector]
         self._scored = LRUCache(_QUERIES_CACHED)
 
     def scores(
@@ -73,7 +73,7 @@ class CrossEncoder:
         """
         begin = time.perf_counter()
         texts = [self._text(product) if product else "" for product in products]
-        asked = (milliseconds, query, *texts)
+        asked: tuple[int | str, ...] = (milliseconds, query, *texts)
         with self._lock:
             scores: FloatVector | None = self._scored.get(asked)
             if scores is None:
@@ -94,7 +94,7 @@ class CrossEncoder:
         return scores
 
 
-def _load(name: str) -> Model:
+def _load(name: str) -> Any:
     folder = find_folder(name)
     _check_head(folder, name)
     import torch
@@ -126,7 +126,7 @@ def _check_head(folder: Path, name: str) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, list[str]]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
