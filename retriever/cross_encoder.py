@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
@@ -22,9 +22,6 @@ from ..errors import EncoderError
 from ..indexer.candidates import FloatVector
 from ..indexer.product import Product
 from ..indexer.template import Template
-
-if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder as Model
 
 _BATCH = 4  # pairs: few enough that time is looked at often
 _MOST_TOKENS = 64  # of query and product together; a template has what matters first
