@@ -112,6 +112,9 @@ def compress(
         from ..eval.compression import as_table
 
         echo("\n".join(as_table(rows)))
+        for row in rows:
+            if row.comparison is not None:
+                echo(f"{row.name}: {row.comparison.verdict}")
 
 
 def _documents(texts: Path | None, shop: Path | None, judgments: Path | None) -> list[str]:

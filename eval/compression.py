@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +19,15 @@ from ..indexer.shop import Shop
 from ..indexer.template import Template
 from .clicks.intervals import ratio_intervals
 from .compare import Comparison, Interval, compare_values, mean_interval
-from .measures import measure_queries, parse_measure
+from .holes import doubted
+from .measures import Judged, measure_queries, parse_measure
 from .qrels import Qrels
 from .systems.dense import DenseSystem
 
 if TYPE_CHECKING:
     from ..encoder.base import Encoder
+    from .measures import Measure
+    from .run import Run
 
 _MEASURE = "nDCG@10"
 _TIMED_QUERIES, _TIMED_TEXTS = 50, 256
@@ -42,7 +45,10 @@ class ModelRow:
         documents_per_second: over product texts, on one thread.
         quality: mean nDCG@10 of the exact dense ranking.
         kept: quality as a share of the first model's, over the same resampled queries.
-        comparison: with the first model; None for the first itself.
+        rated: share of the first ten results that have a grade; where it is lower than the
+            first model's, more may be kept than `kept` says.
+        comparison: with the first model, its verdict by what is rated too; None for the first
+            itself.
         values: each query's nDCG@10.
 
     """
@@ -54,6 +60,7 @@ class ModelRow:
     documents_per_second: float
     quality: Interval
     kept: Interval | None
+    rated: float
     comparison: Comparison | None
     values: Mapping[str, float]
 
@@ -92,7 +99,7 @@ def measure_models(
     texts = [found[product] for product in ids]
     measure = parse_measure(_MEASURE)
     rows: list[ModelRow] = []
-    first: Mapping[str, float] | None = None
+    first: Ranked | None = None
     for name, encoder_name in models.items():
         tell(name)
         encoder = load_encoder(encoder_name, threads=1)
@@ -100,9 +107,9 @@ def measure_models(
         with EmbeddingCache(source.embeddings) as cache:
             system = DenseSystem(name, encoder, ids, texts, cache, workers=workers)
         run = system.rank(qrels.queries, 100)
-        values = measure_queries(qrels, run, [measure])[measure]
-        first = first or values
-        rows.append(_row(name, encoder_name, speed, first, values, seed))
+        ranked = Ranked(run, measure_queries(qrels, run, [measure, Judged @ 10]))
+        first = first or ranked
+        rows.append(_row(name, encoder_name, speed, qrels, first, ranked, seed))
     return rows
 
 
@@ -134,19 +141,33 @@ def _drawn(products: Sequence[str], qrels: Qrels, wanted: int | None) -> list[st
     return [product for product in products if product in judged or product in drawn]
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """A model's ranking and each query's values of each measure."""
+
+    run: Run
+    values: Mapping[Measure, Mapping[str, float]]
+
+
 def _row(
     name: str,
     encoder_name: str,
     speed: tuple[float, float],
-    first: Mapping[str, float],
-    values: Mapping[str, float],
+    qrels: Qrels,
+    first: Ranked,
+    ranked: Ranked,
     seed: int,
 ) -> ModelRow:
     parameters, size = weigh(encoder_name)
-    ours, theirs = (np.array([list(each.values())]).T for each in (values, first))
+    measure = parse_measure(_MEASURE)
+    values, before = ranked.values[measure], first.values[measure]
+    ours, theirs = (np.array([list(each.values())]).T for each in (values, before))
     compared = None
-    if values is not first:
-        compared = compare_values(first, values, measure=_MEASURE, names=("first", name), seed=seed)
+    if ranked is not first:
+        names = (first.run.name, name)
+        found = compare_values(before, values, measure=_MEASURE, names=names, seed=seed)
+        runs = {first.run.name: first.run, name: ranked.run}
+        (compared,) = doubted([found], qrels, runs, [measure], k=10, seed=seed)
     return ModelRow(
         name=name,
         parameters=parameters,
@@ -155,6 +176,7 @@ def _row(
         documents_per_second=speed[1],
         quality=mean_interval(list(values.values()), seed=seed),
         kept=ratio_intervals(ours, theirs, seed=seed)[0],
+        rated=fmean(ranked.values[Judged @ 10].values()),
         comparison=compared,
         values=values,
     )
@@ -220,15 +242,16 @@ def _parameters(file: Path) -> int:
 def as_table(rows: Sequence[ModelRow]) -> list[str]:
     """Return the rows as lines of a Markdown table."""
     lines = [
-        "| model | parameters | weights | query ms | documents/s | nDCG@10 | kept |",
-        "|---|---|---|---|---|---|---|",
+        "| model | parameters | weights | query ms | documents/s | nDCG@10 | kept | rated |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         size = "" if row.parameters is None else f"{row.parameters / 1e6:.2f}M"
         lines.append(
             f"| {row.name} | {size} | {row.bytes / 1e6:.1f} MB | {row.query_ms:.2f} | "
             f"{row.documents_per_second:.0f} | {row.quality.mean:.4f} "
-            f"[{row.quality.low:.4f}, {row.quality.high:.4f}] | {_share(row.kept)} |"
+            f"[{row.quality.low:.4f}, {row.quality.high:.4f}] | {_share(row.kept)} | "
+            f"{row.rated:.0%} |"
         )
     return lines
 

@@ -73,6 +73,7 @@ def test_models_are_compared_with_the_first(shop: Path, judged: Qrels, tmp_path:
     assert same.comparison is not None
     assert same.comparison.difference.mean == 0
     assert same.quality == first.quality
+    assert same.rated == first.rated > 0
     assert int8.kept is not None
     assert int8.kept.mean == pytest.approx(int8.quality.mean / first.quality.mean)
     assert int8.parameters == weigh(str(TINY))[0]
@@ -82,6 +83,21 @@ def test_models_are_compared_with_the_first(shop: Path, judged: Qrels, tmp_path:
     assert len(lines) == 2 + len(rows)
     assert lines[2].startswith("| hashing | 0.00M |")
     assert "100.0% [100.0%, 100.0%]" in lines[3]
+
+
+def test_what_nobody_rated_leaves_the_verdict_open(shop: Path) -> None:
+    """All that one model shows is rated, and little of what another shows."""
+    texts = [f"{kind} {colour}" for kind in KINDS for colour in COLOURS]
+    ids = [f"{kind}/{colour}" for kind in KINDS for colour in COLOURS]
+    with EmbeddingCache(shop / "embeddings.sqlite") as cache:
+        system = DenseSystem("hash", load_encoder("hashing:64"), ids, texts, cache)
+        shown = system.rank({text: text for text in texts}, 10).rankings
+    rated = Qrels({query: dict.fromkeys(products, 3) for query, products in shown.items()})
+    _, other = measure_models({"one": "hashing:64", "other": "hashing:8"}, shop, rated, workers=1)
+    assert other.rated < 0.9
+    assert other.comparison is not None
+    assert other.comparison.significant
+    assert "rate these" in other.comparison.verdict
 
 
 def test_a_smaller_catalog_holds_all_that_is_judged(
