@@ -67,7 +67,7 @@ def test_what_wins_on_queries_not_seen_is_kept(shop: Path, qrels: Qrels, tuned: 
         assert opened.retrieve("kayak")[0].product_id not in {f"kayak-{n}" for n in range(4)}
         assert adopted(shop, tuned)
         found = opened.retrieve("kayak", explain=True)
-    assert {hit.product_id for hit in found[:4]} == {f"kayak-{n}" for n in range(4)}
+    assert {hit.product_id for hit in found.hits[:4]} == {f"kayak-{n}" for n in range(4)}
     assert "boosted trees" in found.plan["ranker"]
 
 

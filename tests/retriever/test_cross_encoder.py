@@ -34,7 +34,7 @@ def make(folder: Path, labels: int = 1) -> Path:
     for file in TINY.glob("tokenizer*.json"):
         shutil.copy(file, folder)
     torch.manual_seed(3)
-    config = BertConfig(
+    config = BertConfig(  # type: ignore[call-arg]
         vocab_size=162,
         hidden_size=32,
         num_hidden_layers=2,
@@ -85,7 +85,7 @@ def test_the_first_products_stand_in_the_models_order(sample_shop: Path, model: 
         found = told(shop, ranking)
         text = Template(shop.settings.template).fill
         oracle = Oracle(str(model), device="cpu", local_files_only=True)
-        pairs = [(QUERY, text(hit.product)) for hit in plain[:12]]  # type: ignore[index]
+        pairs = [(QUERY, text(hit.product)) for hit in plain.hits[:12]]
         expected = oracle.predict(pairs, show_progress_bar=False)
     by_id = dict(zip(ids(plain)[:12], expected.tolist(), strict=True))
     in_order = [by_id[product_id] for product_id in ids(found)[:12]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_higher_scores_are_no_less_probable(made: FloatMatrix) -> None:
 
 
 @pytest.fixture
-def known(sample_shop: Path, tmp_path: Path) -> Iterator[Path]:
+def known(sample_shop: Path, tmp_path: Path) -> Path:
     """Return a shop with the package's ranker, said to be made for its encoder."""
     shop = tmp_path / "shop.dsv3"
     shutil.copytree(sample_shop, shop)
