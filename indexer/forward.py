@@ -36,7 +36,9 @@ _PLACES = "places.npy"
 _PLACE = np.dtype(
     [("start", "<i8"), ("title", "<u2"), ("head", "<u2"), ("category", "<u2"), ("brand", "<u2")]
 )
-_LONGEST = {"title": 40, "category": 12, "brand": 6}  # terms
+_LENGTHS = (_PLACE.names or ())[1:]
+_TEXTS = tuple(name for name in _LENGTHS if name != "head")  # which stand one behind the other
+_LONGEST_TITLE, _LONGEST_CATEGORY, _LONGEST_BRAND = 40, 12, 6  # terms
 _FLUSH_TERMS = 1 << 20
 _MOST_DEAD = 0.5
 # What stands behind these is what a product goes with or has, not what it is.
@@ -88,7 +90,7 @@ class ForwardIndex:
     def of(self, rows: RowArray) -> TermsOf:
         """Return the terms of (n,) rows."""
         places = self.places[rows]
-        title, category, brand = (places[name].astype(np.int64) for name in _LONGEST)
+        title, category, brand = (places[name].astype(np.int64) for name in _TEXTS)
         start = places["start"]
         return TermsOf(
             self._gather(start, title),
@@ -125,11 +127,11 @@ class ForwardWriter(Closing):
         """Add a product's terms, in the place of its row's last ones."""
         behind = _BEHIND.search(product.title, 1)
         cut = len(product.title) if behind is None else behind.start()
-        head = self._cut(product.title[:cut])[: _LONGEST["title"]]
-        title = [*head, *self._cut(product.title[cut:])][: _LONGEST["title"]]
+        head = self._cut(product.title[:cut])[:_LONGEST_TITLE]
+        title = [*head, *self._cut(product.title[cut:])][:_LONGEST_TITLE]
         last = _SEPARATOR.split(product.category)[-1] if product.category else ""
-        category = self._cached(last)[: _LONGEST["category"]]
-        brand = self._cached(product.brand or "")[: _LONGEST["brand"]]
+        category = self._cached(last)[:_LONGEST_CATEGORY]
+        brand = self._cached(product.brand or "")[:_LONGEST_BRAND]
         self._rows.append(row)
         self._lengths.extend((len(title), len(head), len(category), len(brand)))
         self._terms.extend(_digests((*title, *category, *brand)))
@@ -153,7 +155,7 @@ class ForwardWriter(Closing):
             self._flush()
             new = np.zeros(len(rows), _PLACE)
             for name, lengths in zip(
-                ("title", "head", "category", "brand"),
+                _LENGTHS,
                 np.frombuffer(self._lengths, np.uint16).reshape(-1, 4).T,
                 strict=True,
             ):
@@ -209,7 +211,7 @@ class ForwardWriter(Closing):
 def _lengths(places: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return how many terms stand at each place."""
     lengths: npt.NDArray[np.int64] = sum(
-        (places[name].astype(np.int64) for name in _LONGEST), np.zeros(len(places), np.int64)
+        (places[name].astype(np.int64) for name in _TEXTS), np.zeros(len(places), np.int64)
     )
     return lengths
 

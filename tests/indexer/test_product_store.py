@@ -123,6 +123,7 @@ def test_damage_is_told_and_never_shown(at: Path, harm: str) -> None:
 
 def test_descriptors_are_given_back(at: Path) -> None:
     made = store(at / "1", {1: WHOLE})
+    gc.collect()  # what other tests left
     before = descriptors()
     many = [ProductStore(at / "1") for _ in range(20)]
     assert descriptors() == before + 20
