@@ -42,7 +42,8 @@ def evidenced(*titles: str, words: tuple[Word, ...]) -> Evidenced:
 
 
 def column(name: str, given: Evidenced) -> list[float]:
-    values: list[float] = features(given)[:, FEATURES.index(name)].round(3).tolist()
+    values: list[float] = features(given)[:, FEATURES.index(name)].astype(np.float64).tolist()
+    values = [round(value, 3) for value in values]
     return values
 
 
