@@ -95,6 +95,7 @@ class Understanding:
         unwanted: what it must not have.
         values: for each value named, the fields that have it.
         marks: words whose signs mean something, and pictograms, that some product has.
+        other_marks: what its words are with a sign, where some product has that: "c++" for "c".
         begun: normalised codes of products that the whole of it begins.
         coded: normalised codes of products that words of it make.
         compounds: for each word that ends compounds its term, and theirs.
@@ -115,6 +116,7 @@ class Understanding:
     unwanted: tuple[Unwanted, ...] = ()
     values: tuple[tuple[Value, ...], ...] = ()
     marks: tuple[str, ...] = ()
+    other_marks: tuple[str, ...] = ()
     begun: tuple[str, ...] = ()
     coded: tuple[str, ...] = ()
     compounds: tuple[tuple[str, ...], ...] = ()

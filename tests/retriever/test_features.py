@@ -43,8 +43,7 @@ def evidenced(*titles: str, words: tuple[Word, ...]) -> Evidenced:
 
 def column(name: str, given: Evidenced) -> list[float]:
     values: list[float] = features(given)[:, FEATURES.index(name)].astype(np.float64).tolist()
-    values = [round(value, 3) for value in values]
-    return values
+    return [round(value, 3) for value in values]
 
 
 def test_titles_say_words_in_their_heads_and_behind_them() -> None:
