@@ -94,7 +94,7 @@ def test_products_that_no_lane_finds_come_first_once_the_clicks_prove_them(
         modes: tuple[Mode, ...] = ("hybrid", "lexical")
         for mode in modes:
             found = opened.retrieve("Sh2", mode=mode, explain=True)
-            assert {hit.product_id for hit in found[:2]} == set(GAMES)
+            assert {hit.product_id for hit in found.hits[:2]} == set(GAMES)
             assert "2 that shoppers choose" in found.plan["clicks"]
             explained = found[0].explanation
             assert explained is not None
