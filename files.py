@@ -212,6 +212,15 @@ def _met_full_disk(error: BaseException | None, path: Path) -> BaseException | N
     return None
 
 
+def identity(path: Path) -> tuple[int, int, int, int] | None:
+    """Return a value that changes when a file is replaced or written; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def link_file(source: Path, target: Path) -> None:
     """Make a hard link; a copy on another file system, or one without links."""
     try:

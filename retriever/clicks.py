@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from ..errors import ShopError
-from ..files import named, write_whole
+from ..files import identity, named, write_whole
 from ..indexer.candidates import EMPTY, Candidates
 from ..indexer.lexical.analysis import normalise_code
 from ..indexer.snapshot import Snapshot
@@ -66,7 +66,7 @@ class AssociationsFile:
 
     def read(self) -> Associations:
         """Return the associations; the same object until the file changes."""
-        state = self._look()
+        state = identity(self._path)
         if state != self._state:
             self._state = state
             try:
@@ -74,13 +74,6 @@ class AssociationsFile:
             except ShopError as error:
                 _log.warning("%s", error)
         return self._held
-
-    def _look(self) -> _State:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_associations(path: Path) -> Associations:

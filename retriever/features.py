@@ -105,7 +105,7 @@ class Evidenced:
 
 
 def features(of: Evidenced) -> FloatMatrix:
-    """Return the (n, len(FEATURES)) float32 features of candidates."""
+    """Return the (n, len(FEATURES)) float32 features of candidates, 0 where none is told."""
     order = np.argsort(-of.joined, kind="stable")
     found = {
         **_of_lanes(of),
@@ -117,11 +117,11 @@ def features(of: Evidenced) -> FloatMatrix:
         "matches_whole": of.whole,
         "query_terms": np.full(len(of.rows), len(of.words)),
         "query_rarity": np.full(len(of.rows), of.rarity.mean() if len(of.rarity) else 0.0),
-        **{name: of.evidence.get(name, np.zeros(len(of.rows))) for name in EVIDENCE_FEATURES},
+        **{name: of.evidence[name] for name in EVIDENCE_FEATURES if name in of.evidence},
     }
-    made = np.empty((len(of.rows), len(FEATURES)), np.float32)
-    for place, name in enumerate(FEATURES):
-        made[:, place] = found[name]
+    made = np.zeros((len(of.rows), len(FEATURES)), np.float32)
+    for name, values in found.items():
+        made[:, FEATURES.index(name)] = values
     return made
 
 
@@ -189,8 +189,7 @@ def _of_words(of: Evidenced) -> dict[str, npt.NDArray[Any]]:
     length = np.count_nonzero(title, axis=1)
     usual = np.maximum(length, 1)
     if not of.words or not title.shape[1]:
-        nothing = np.zeros(n)
-        return dict.fromkeys(_WORD_FEATURES, nothing) | {"title_terms": length}
+        return {"title_terms": length}
     said = _said(title, of.words)  # (n, title's length, words)
     in_title = _any(said, 1)
     in_head = _any(said & (np.arange(title.shape[1]) < head[:, None])[:, :, None], 1)
@@ -221,23 +220,6 @@ def _of_words(of: Evidenced) -> dict[str, npt.NDArray[Any]]:
         / np.maximum(categories, 1),
         "brand_asked": _any(brand.reshape(n, -1), 1),
     }
-
-
-_WORD_FEATURES = (
-    "title_coverage",
-    "head_coverage",
-    "rarest_missing",
-    "title_of_query",
-    "adjacent",
-    "first_place",
-    "last_place",
-    "title_bm25",
-    "title_bm25_share",
-    "title_terms",
-    "category_coverage",
-    "category_of_query",
-    "brand_asked",
-)
 
 
 def _any(truths: BoolArray, axis: int) -> BoolArray:

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from ..closing import Closing
 from ..encoder.truncation import truncate
 from ..errors import ShopError
-from ..files import full_disk_told
+from ..files import full_disk_told, identity
 from ..indexer.candidates import FloatVector
 from ..indexer.product import Product
 from ..indexer.settings import Ranking
@@ -68,12 +68,12 @@ class ECommRetriever(Closing):
         self.settings = shop.settings
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._published: tuple[int, int, int] | None = None
+        self._published: tuple[int, int, int, int] | None = None
         self._rules = RulesFile(shop.rules)
         self._clicks = AssociationsFile(shop.clicks)
         self._steering: Steering | None = None
         self._ranker: Ranker | None = None
-        self._ranker_place: tuple[int, int, int] | str | None = "unread"
+        self._ranker_place: tuple[int, int, int, int] | None = None
         self._encoder: Encoder | None = None
         self._encoder_name = ""
         self._cross_encoder: CrossEncoder | None = None
@@ -218,7 +218,7 @@ class ECommRetriever(Closing):
 
         One that cannot be read, such as another version's, is passed over with a warning.
         """
-        place = _identity(self._shop.ranker / ABOUT)
+        place = identity(self._shop.ranker / ABOUT)
         with self._lock:
             if self._ranker is None or place != self._ranker_place:
                 self._ranker, self._ranker_place = default_ranker(), place
@@ -334,11 +334,11 @@ class ECommRetriever(Closing):
         Raises:
             ShopError: nothing was ever published.
         """
-        published = _identity(self._shop.generations.pointer)
+        published = identity(self._shop.generations.pointer)
         with self._lock:
             if self._snapshot is None or published is None or published != self._published:
                 with self._shop.pinned() as shop:  # one and the same, if it is swapped meanwhile
-                    published = _identity(shop.generations.pointer)
+                    published = identity(shop.generations.pointer)
                     sound = shop.generations.hold_sound()
                     settings = shop.settings
                 if sound is None:
@@ -451,12 +451,3 @@ class ECommRetriever(Closing):
             if self._catalog is not None:
                 self._catalog.close()
             self._catalog = self._snapshot = self._steering = None
-
-
-def _identity(file: Path) -> tuple[int, int, int] | None:
-    """Return a value that changes when a file is replaced; None where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from ...files import named
+from ...files import identity, named
 from .base import Fault, Rules
 from .read import read_rules
 
@@ -26,12 +26,12 @@ class RulesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._state: _State = self._look()
+        self._state: _State = identity(self._path)
         self._rules = load_rules(self._path)
 
     def read(self) -> Rules:
         """Return the rules; the same object until the file changes."""
-        state = self._look()
+        state = identity(self._path)
         if state != self._state:
             rules = load_rules(self._path)
             if rules.faults and not (rules or rules.expectations):
@@ -40,13 +40,6 @@ class RulesFile:
                 _log.warning("%s, %s", self._path, fault)
             self._rules, self._state = rules, state
         return self._rules
-
-    def _look(self) -> _State:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def load_rules(path: Path) -> Rules:
